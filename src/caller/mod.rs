@@ -1,0 +1,7 @@
+//! Who sent a request: what its headers claim, and who that turned out to be.
+
+mod credentials;
+mod principal;
+
+pub use credentials::{Credentials, InvalidCredentials};
+pub use principal::Principal;

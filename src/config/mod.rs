@@ -1,0 +1,276 @@
+//! The configuration: one TOML file, read whole, every problem told at once.
+//!
+//! [`Config::from_toml`] is pure; [`load`] reads the file and the secrets it refers to; [`Watch`]
+//! tells when the file's content has changed. Who uses a section turns it into settings of its own
+//! (`server.rs`), so that nobody else sees the file's form.
+
+mod problem;
+mod reload;
+mod roles;
+mod secret;
+mod sections;
+mod table;
+mod units;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+pub use problem::Problem;
+pub use reload::Watch;
+pub use secret::Secret;
+
+use crate::druid::DruidVersion;
+use crate::policy::Role;
+use crate::quota::RateLimit;
+
+/// A whole configuration, checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Do review and limits refuse, or only report?
+    pub mode: Mode,
+    /// Where clients connect.
+    pub listener: Listener,
+    /// Where operators look.
+    pub admin: Admin,
+    /// The Overlords.
+    pub upstream: Upstream,
+    /// How bodies are read and judged.
+    pub validation: Validation,
+    /// How a stopping gateway ends.
+    pub drain: Drain,
+    /// What it tells about its work.
+    pub telemetry: Telemetry,
+    /// Who may log in.
+    pub users: Vec<User>,
+    /// What they may do.
+    pub roles: Vec<Role>,
+    /// How often.
+    pub rate_limits: Vec<Arc<RateLimit>>,
+}
+
+/// Enforce, or judge and report only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Findings and limits refuse.
+    Enforce,
+    /// Findings and limits are logged and counted and refuse nothing; authentication,
+    /// authorization and the edge hold all the same.
+    Audit,
+}
+
+/// `[listener]`
+#[derive(Debug, Clone)]
+pub struct Listener {
+    /// Where to listen, unless a parent process hands a socket over.
+    pub address: SocketAddr,
+    /// Server certificate and key (PEM); plain HTTP without.
+    pub tls: Option<TlsFiles>,
+    /// Proxies in front whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// `Host` values that are served; empty: any.
+    pub hosts: Vec<String>,
+    /// Connections at once, in all.
+    pub max_connections: usize,
+    /// Connections at once from one address.
+    pub max_connections_per_source: usize,
+    /// Bytes of request line and header together.
+    pub max_header_size: usize,
+    /// Header fields.
+    pub max_header_fields: usize,
+    /// A whole header block must have arrived in this time after its first byte.
+    pub header_timeout: Duration,
+    /// A new connection must send its first byte in this time.
+    pub first_byte_timeout: Duration,
+    /// A kept connection may be idle this long.
+    pub idle_timeout: Duration,
+    /// A TLS handshake may take this long.
+    pub tls_handshake_timeout: Duration,
+    /// A judged body must have arrived in this time.
+    pub body_timeout: Duration,
+    /// A client that takes nothing for this long is cut.
+    pub write_timeout: Duration,
+}
+
+/// PEM files of a TLS listener.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The certificate chain.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+}
+
+/// `[admin]`
+#[derive(Debug, Clone)]
+pub struct Admin {
+    /// Where the admin listener listens.
+    pub address: SocketAddr,
+    /// The bearer token that `/metrics` and `/status` want; required off loopback.
+    pub token: Option<Secret>,
+}
+
+/// `[upstream]`
+#[derive(Debug, Clone)]
+pub struct Upstream {
+    /// The Overlords' base addresses.
+    pub overlords: Vec<OverlordUrl>,
+    /// Which Druid they run.
+    pub druid_version: DruidVersion,
+    /// The gateway's own login at Druid.
+    pub credentials: Option<UpstreamCredentials>,
+    /// A file of CA certificates (PEM) for `https` Overlords; the system's store without.
+    pub ca: Option<PathBuf>,
+    /// How often each Overlord is asked whether it leads.
+    pub probe_interval: Duration,
+    /// Opening a connection, TLS included.
+    pub connect_timeout: Duration,
+    /// From the end of a request to the answer's header.
+    pub response_timeout: Duration,
+    /// Between two pieces of an answer's body.
+    pub read_timeout: Duration,
+    /// Between two pieces of a request's body that Druid takes.
+    pub write_timeout: Duration,
+    /// An unused connection is kept this long; at most 30 s.
+    pub idle_timeout: Duration,
+    /// A submission or another change has an answer in this time, retries included.
+    pub submission_deadline: Duration,
+    /// A read has its answer's header in this time, retries included.
+    pub read_deadline: Duration,
+    /// An answer's body has gone down in this time.
+    pub transfer_deadline: Duration,
+}
+
+/// An Overlord's base address: scheme, host, port and nothing else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OverlordUrl {
+    /// `https`, not `http`.
+    pub tls: bool,
+    /// A name or an address (IPv6 without brackets).
+    pub host: String,
+    /// The port.
+    pub port: u16,
+}
+
+/// `upstream.credentials`
+#[derive(Debug, Clone)]
+pub struct UpstreamCredentials {
+    /// The user's name at Druid.
+    pub username: String,
+    /// Its password.
+    pub password: Secret,
+}
+
+/// `[validation]`
+#[derive(Debug, Clone)]
+pub struct Validation {
+    /// The largest judged body, in bytes.
+    pub max_body_size: usize,
+    /// Bytes that all bodies being read or judged may take together.
+    pub body_memory: usize,
+    /// The deepest nesting.
+    pub max_depth: usize,
+    /// The most JSON values in one body.
+    pub max_values: usize,
+}
+
+/// `[drain]`
+#[derive(Debug, Clone)]
+pub struct Drain {
+    /// Still accepting, but every answer says `Connection: close`.
+    pub lame_duck: Duration,
+    /// Then requests in flight have this long.
+    pub grace: Duration,
+}
+
+/// `[telemetry]`
+#[derive(Debug, Clone)]
+pub struct Telemetry {
+    /// Where access log lines go.
+    pub access_log: AccessLog,
+    /// Datasources that metrics name; all others are `other`.
+    pub max_datasource_labels: usize,
+}
+
+/// Where access log lines go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AccessLog {
+    /// Standard error, with the other log lines.
+    Stderr,
+    /// Standard output.
+    Stdout,
+    /// A file that is appended to.
+    File(PathBuf),
+    /// Nowhere.
+    Off,
+}
+
+/// `[[user]]`
+#[derive(Debug, Clone)]
+pub struct User {
+    /// The name it logs in with.
+    pub name: String,
+    /// Its password's argon2id hash (PHC string).
+    pub password: String,
+    /// The names of its roles.
+    pub roles: Vec<String>,
+}
+
+/// A configuration that cannot be taken.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The file cannot be read.
+    #[error("cannot read {path}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The file says something that cannot hold.
+    #[error("{} in {path}", problems_in_words(problems.len()))]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// All that is wrong, in the file's order.
+        problems: Vec<Problem>,
+    },
+}
+
+fn problems_in_words(count: usize) -> String {
+    match count {
+        1 => "1 problem".to_owned(),
+        more => format!("{more} problems"),
+    }
+}
+
+impl Config {
+    /// Reads a configuration from TOML, resolving secrets with `resolve`.
+    ///
+    /// # Errors
+    /// Every problem, in the order of the text.
+    pub fn from_toml(
+        text: &str,
+        resolve: &dyn Fn(&str) -> Result<String, String>,
+    ) -> Result<Config, Vec<Problem>> {
+        sections::read(text, resolve)
+    }
+}
+
+/// Reads a configuration file and the environment variables and files it refers to.
+///
+/// # Errors
+/// [`LoadError`]: the file cannot be read, or all that is wrong in it.
+pub fn load(path: &Path) -> Result<Config, LoadError> {
+    let text = reload::read(path).map_err(|source| LoadError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    Config::from_toml(&text, &secret::resolve).map_err(|problems| LoadError::Invalid {
+        path: path.to_owned(),
+        problems,
+    })
+}

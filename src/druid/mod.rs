@@ -1,0 +1,9 @@
+//! Druid's words as types that cannot hold a wrong value: names, ids, patterns, versions.
+
+mod name;
+mod pattern;
+mod version;
+
+pub use name::{DataSource, InvalidName, SupervisorId, TaskId};
+pub use pattern::{DataSourcePattern, InvalidPattern};
+pub use version::{DruidVersion, InvalidVersion};

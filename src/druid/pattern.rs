@@ -1,0 +1,122 @@
+//! Patterns over datasource names: `wiki*`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::DataSource;
+
+/// Text that is no pattern.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a pattern is a datasource's name in which `*` stands for any characters")]
+pub struct InvalidPattern;
+
+/// A name in which every `*` stands for any characters, none included. Case counts.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct DataSourcePattern {
+    text: String,
+}
+
+impl DataSourcePattern {
+    /// Does it match every name there is?
+    pub fn matches_all(&self) -> bool {
+        self.text.bytes().all(|byte| byte == b'*')
+    }
+
+    /// Does it match this name? Takes time linear in the name for each `*`, never more.
+    pub fn matches(&self, datasource: &DataSource) -> bool {
+        let name = datasource.as_str();
+        let Some((first, rest)) = self.text.split_once('*') else {
+            return self.text == name;
+        };
+        let Some(mut name) = name.strip_prefix(first) else {
+            return false;
+        };
+        let (middle, last) = rest.rsplit_once('*').unwrap_or(("", rest));
+        // Each part at its first place leaves the most room for those that follow.
+        for part in middle.split('*').filter(|part| !part.is_empty()) {
+            let Some(at) = name.find(part) else {
+                return false;
+            };
+            name = name.get(at + part.len()..).unwrap_or_default();
+        }
+        name.ends_with(last)
+    }
+}
+
+impl FromStr for DataSourcePattern {
+    type Err = InvalidPattern;
+
+    fn from_str(text: &str) -> Result<DataSourcePattern, InvalidPattern> {
+        // What could never match a name is a mistake.
+        let without = text.replace('*', "");
+        let possible = if without.is_empty() {
+            text.contains('*')
+        } else {
+            text.starts_with('*')
+                && !without.starts_with('.')
+                && format!("a{without}").parse::<DataSource>().is_ok()
+                || without.parse::<DataSource>().is_ok()
+        };
+        if possible {
+            Ok(DataSourcePattern {
+                text: text.to_owned(),
+            })
+        } else {
+            Err(InvalidPattern)
+        }
+    }
+}
+
+impl fmt::Display for DataSourcePattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_stands_for_any_characters() {
+        let cases: &[(&str, &str, bool)] = &[
+            ("wiki", "wiki", true),
+            ("wiki", "wikipedia", false),
+            ("wiki*", "wiki", true),
+            ("wiki*", "wikipedia", true),
+            ("wiki*", "a_wiki", false),
+            ("*wiki", "a_wiki", true),
+            ("*wiki", "wiki_a", false),
+            ("*", "anything", true),
+            ("**", "anything", true),
+            ("a*b*c", "abc", true),
+            ("a*b*c", "axxbxxc", true),
+            ("a*b*c", "axxc", false),
+            ("a*a", "a", false),
+            ("a*a", "aa", true),
+            ("a*ab*b", "aab", false),
+            ("a*ab*b", "aabb", true),
+            ("Wiki*", "wikipedia", false),
+        ];
+        for (pattern, name, expected) in cases {
+            let parsed: DataSourcePattern = pattern.parse().expect("a pattern");
+            let name: DataSource = name.parse().expect("a name");
+            assert_eq!(parsed.matches(&name), *expected, "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn only_stars_match_all() {
+        for (pattern, all) in [("*", true), ("***", true), ("a*", false), ("*a", false)] {
+            let parsed: DataSourcePattern = pattern.parse().expect("a pattern");
+            assert_eq!(parsed.matches_all(), all, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn what_no_name_can_match_is_refused() {
+        for bad in ["", "a/b*", "a\n*", ".a*"] {
+            assert!(bad.parse::<DataSourcePattern>().is_err(), "{bad:?}");
+        }
+    }
+}

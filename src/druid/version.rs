@@ -1,0 +1,85 @@
+//! Druid's releases.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A release of Druid: `28.0.0`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DruidVersion {
+    major: u16,
+    minor: u16,
+    patch: u16,
+}
+
+/// Text that is no release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a Druid version is three numbers: `28.0.0`")]
+pub struct InvalidVersion;
+
+impl DruidVersion {
+    /// `major.minor.patch`.
+    pub const fn new(major: u16, minor: u16, patch: u16) -> DruidVersion {
+        DruidVersion {
+            major,
+            minor,
+            patch,
+        }
+    }
+
+    /// The first number, which is what endpoints come and go with.
+    pub const fn major(self) -> u16 {
+        self.major
+    }
+}
+
+impl FromStr for DruidVersion {
+    type Err = InvalidVersion;
+
+    fn from_str(text: &str) -> Result<DruidVersion, InvalidVersion> {
+        let number = |text: &str| {
+            let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+            if digits {
+                text.parse().map_err(|_| InvalidVersion)
+            } else {
+                Err(InvalidVersion)
+            }
+        };
+        let mut parts = text.split('.');
+        match (parts.next(), parts.next(), parts.next(), parts.next()) {
+            (Some(major), Some(minor), Some(patch), None) => Ok(DruidVersion::new(
+                number(major)?,
+                number(minor)?,
+                number(patch)?,
+            )),
+            _ => Err(InvalidVersion),
+        }
+    }
+}
+
+impl fmt::Display for DruidVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.major, self.minor, self.patch)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_numbers() {
+        for (text, expected) in [
+            ("28.0.0", Some(DruidVersion::new(28, 0, 0))),
+            ("0.23.1", Some(DruidVersion::new(0, 23, 1))),
+            ("28.0", None),
+            ("28", None),
+            ("28.0.0.1", None),
+            ("28.0.x", None),
+            ("+28.0.0", None),
+            ("99999.0.0", None),
+        ] {
+            assert_eq!(text.parse().ok(), expected, "{text}");
+        }
+        assert!(DruidVersion::new(28, 0, 1) < DruidVersion::new(33, 0, 0));
+    }
+}

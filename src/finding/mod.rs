@@ -1,0 +1,238 @@
+//! One shape for everything that is said about a document.
+
+mod code;
+
+use serde::Serialize;
+
+pub use code::{CODES, Code, Severity};
+
+use crate::json::{Document, Invalid, InvalidKind, Node, Position, Span};
+
+/// Findings about one document, at most this many.
+pub const MOST: usize = 20;
+
+/// The longest piece of a document that a finding repeats, in characters.
+const LONGEST_QUOTE: usize = 80;
+
+/// Something about a document that its author should know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// Stable name.
+    pub code: Code,
+    /// How bad.
+    pub severity: Severity,
+    /// JSON Pointer (RFC 6901) of the value it is about.
+    pub pointer: String,
+    /// From 1.
+    pub line: usize,
+    /// From 1, in Unicode characters.
+    pub column: usize,
+    /// Where the value ends.
+    pub end_line: usize,
+    /// The column behind its last character.
+    pub end_column: usize,
+    /// What is so, in a sentence.
+    pub message: String,
+    /// What Druid would have done.
+    pub effect: Option<String>,
+    /// What was probably meant.
+    pub suggestion: Option<Suggestion>,
+}
+
+/// What was probably meant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Suggestion {
+    /// To write instead.
+    pub text: String,
+    /// Where.
+    pub pointer: String,
+}
+
+impl Finding {
+    /// A finding about a node.
+    pub fn new(code: Code, node: Node<'_>, message: impl Into<String>) -> Finding {
+        Finding::at(
+            code,
+            node.document(),
+            node.span(),
+            node.pointer(),
+            message.into(),
+        )
+    }
+
+    /// A finding about a key of an object: the key's own place.
+    pub fn about_key(code: Code, key: Node<'_>, message: impl Into<String>) -> Finding {
+        Finding::new(code, key, message)
+    }
+
+    fn at(
+        code: Code,
+        document: &Document,
+        span: Span,
+        pointer: String,
+        message: String,
+    ) -> Finding {
+        let start = document.position(span.start);
+        let end = document.position(span.end);
+        Finding::placed(code, pointer, start, end, message)
+    }
+
+    fn placed(
+        code: Code,
+        pointer: String,
+        start: Position,
+        end: Position,
+        message: String,
+    ) -> Finding {
+        Finding {
+            code,
+            severity: code.severity(),
+            pointer,
+            line: start.line,
+            column: start.column,
+            end_line: end.line,
+            end_column: end.column,
+            message,
+            effect: None,
+            suggestion: None,
+        }
+    }
+
+    /// With what Druid would have done.
+    #[must_use]
+    pub fn effect(mut self, effect: impl Into<String>) -> Finding {
+        self.effect = Some(effect.into());
+        self
+    }
+
+    /// With what was probably meant, in the place of the value.
+    #[must_use]
+    pub fn suggest(mut self, text: impl Into<String>) -> Finding {
+        self.suggestion = Some(Suggestion {
+            text: text.into(),
+            pointer: self.pointer.clone(),
+        });
+        self
+    }
+
+    /// The finding that stands for bytes which are no document.
+    pub fn invalid(invalid: &Invalid, bytes: &[u8]) -> Finding {
+        let start = invalid.position(bytes);
+        let end = Position {
+            line: start.line,
+            column: start.column + 1,
+        };
+        let (code, effect) = explain(invalid.kind);
+        let mut message = invalid.kind.to_string();
+        if let Some(first) = message.get(..1) {
+            message = format!(
+                "{}{}",
+                first.to_uppercase(),
+                message.get(1..).unwrap_or_default()
+            );
+        }
+        let finding = Finding::placed(code, invalid.pointer.clone(), start, end, message);
+        match effect {
+            Some(effect) => finding.effect(effect),
+            None => finding,
+        }
+    }
+}
+
+/// The code of a reading error, and what Druid 28 does with such a body (run on it).
+fn explain(kind: InvalidKind) -> (Code, Option<&'static str>) {
+    match kind {
+        InvalidKind::NotUtf8 | InvalidKind::ByteOrderMark => (
+            Code::NotUtf8,
+            Some("Druid decodes UTF-16, UTF-32 and overlong UTF-8 too, and reads another text"),
+        ),
+        InvalidKind::Empty => (Code::InvalidJson, Some("Druid answers 500")),
+        InvalidKind::TrailingText => (
+            Code::TrailingText,
+            Some("Druid reads the first value and ignores the rest without a word"),
+        ),
+        InvalidKind::Syntax(_) => (Code::InvalidJson, None),
+        InvalidKind::DuplicateKey => (
+            Code::DuplicateKey,
+            Some("Druid takes the first `type` and the last of any other key, without a word"),
+        ),
+        InvalidKind::EmptyKey => (
+            Code::EmptyKey,
+            Some("older Druids inject values under an empty key (CVE-2021-25646)"),
+        ),
+        InvalidKind::LoneSurrogate | InvalidKind::NulCharacter => (Code::ForbiddenCharacter, None),
+        InvalidKind::TooDeep => (
+            Code::TooDeep,
+            Some("Druid up to 33 overflows its stack at some 1,000 levels"),
+        ),
+        InvalidKind::TooManyValues | InvalidKind::TooLong => (Code::TooManyValues, None),
+        InvalidKind::KeyTooLong | InvalidKind::NumberTooLong | InvalidKind::NumberTooLarge => {
+            (Code::TooLong, None)
+        }
+    }
+}
+
+/// A piece of a document for a message: cut, and without control characters.
+pub fn quote(text: &str) -> String {
+    let mut quoted = String::from("`");
+    for (index, character) in text.chars().enumerate() {
+        if index == LONGEST_QUOTE {
+            quoted.push('…');
+            break;
+        }
+        if character.is_control() || ('\u{202a}'..='\u{202e}').contains(&character) {
+            quoted.push('\u{fffd}');
+        } else {
+            quoted.push(character);
+        }
+    }
+    quoted.push('`');
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::json::Limits;
+
+    #[test]
+    fn a_finding_has_the_shape_of_the_contract() {
+        let text = "{\n \"a\": {\"maxRowsPerSegmnet\": 5}}";
+        let document = Document::read(Bytes::from(text), &Limits::default()).expect("valid");
+        let node = document
+            .root()
+            .at(&["a", "maxRowsPerSegmnet"])
+            .expect("there");
+        let finding = Finding::new(Code::WrongType, node, "m")
+            .effect("e")
+            .suggest("s");
+        let json = serde_json::to_string(&finding).expect("serializable");
+        assert_eq!(
+            json,
+            "{\"code\":\"wrong-type\",\"severity\":\"error\",\"pointer\":\"/a/maxRowsPerSegmnet\",\
+             \"line\":2,\"column\":29,\"end_line\":2,\"end_column\":30,\"message\":\"m\",\
+             \"effect\":\"e\",\"suggestion\":{\"text\":\"s\",\"pointer\":\"/a/maxRowsPerSegmnet\"}}"
+        );
+    }
+
+    #[test]
+    fn quotes_are_short_and_tame() {
+        assert_eq!(quote("a\nb\u{202e}"), "`a\u{fffd}b\u{fffd}`");
+        assert_eq!(quote(&"x".repeat(500)).chars().count(), LONGEST_QUOTE + 3);
+    }
+
+    #[test]
+    fn reading_errors_are_findings() {
+        let text = b"{\"a\":1,\n\"a\":2}";
+        let invalid =
+            Document::read(Bytes::from_static(text), &Limits::default()).expect_err("twice");
+        let finding = Finding::invalid(&invalid, text);
+        assert_eq!(
+            (finding.code, finding.line, finding.column),
+            (Code::DuplicateKey, 2, 1)
+        );
+        assert_eq!(finding.message, "The key stands twice in one object");
+    }
+}

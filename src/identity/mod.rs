@@ -1,0 +1,8 @@
+//! Who is it? Credentials in, a principal out; passwords are checked off the request's thread.
+
+mod basic;
+mod cache;
+mod password;
+
+pub use basic::{Authenticator, Failure, InvalidUser, Users};
+pub use password::{HashError, hash_password};

@@ -1,0 +1,363 @@
+//! The reader: one pass, no recursion, every bound held on the way.
+
+use bytes::Bytes;
+
+use super::document::{Cell, Document, Kind, Span, push_token};
+use super::invalid::{Invalid, InvalidKind};
+use super::{Limits, scan, text};
+
+/// An open array or object.
+struct Open {
+    cell: usize,
+    is_object: bool,
+    count: u32,
+    /// Where its keys begin in `Reader::keys`.
+    keys: usize,
+}
+
+/// What may come next.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Expect {
+    Value,
+    /// After `[`.
+    ValueOrEnd,
+    /// After `{`.
+    KeyOrEnd,
+    /// After a comma in an object.
+    Key,
+    /// After a value.
+    CommaOrEnd,
+}
+
+struct Reader<'b> {
+    bytes: &'b [u8],
+    limits: Limits,
+    cells: Vec<Cell>,
+    open: Vec<Open>,
+    /// The keys of the open objects: hash and cell.
+    keys: Vec<(u32, u32)>,
+    at: usize,
+}
+
+impl Document {
+    /// Reads a document.
+    ///
+    /// # Errors
+    /// [`Invalid`]: the first thing that is wrong, and where.
+    pub fn read(bytes: Bytes, limits: &Limits) -> Result<Document, Invalid> {
+        let mut reader = Reader {
+            bytes: &bytes,
+            limits: *limits,
+            // A real spec has a value in some 13 bytes.
+            cells: Vec::with_capacity((bytes.len() / 12).clamp(16, 1 << 16)),
+            open: Vec::new(),
+            keys: Vec::new(),
+            at: 0,
+        };
+        match reader.read() {
+            Ok(()) => {
+                let cells = reader.cells;
+                Ok(Document::new(bytes, cells))
+            }
+            Err((kind, offset)) => Err(Invalid {
+                kind,
+                span: Span {
+                    start: offset,
+                    end: (offset + 1).min(bytes.len()),
+                },
+                pointer: reader.pointer(),
+            }),
+        }
+    }
+}
+
+impl Reader<'_> {
+    fn read(&mut self) -> Result<(), scan::Wrong> {
+        if u32::try_from(self.bytes.len()).is_err() {
+            return Err((InvalidKind::TooLong, 0));
+        }
+        if self.bytes.starts_with(b"\xef\xbb\xbf") {
+            return Err((InvalidKind::ByteOrderMark, 0));
+        }
+        if let Err(error) = std::str::from_utf8(self.bytes) {
+            return Err((InvalidKind::NotUtf8, error.valid_up_to()));
+        }
+        self.skip_space();
+        if self.at == self.bytes.len() {
+            return Err((InvalidKind::Empty, 0));
+        }
+        let mut expect = Expect::Value;
+        loop {
+            expect = self.step(expect)?;
+            self.skip_space();
+            if self.open.is_empty() {
+                break;
+            }
+        }
+        if self.at < self.bytes.len() {
+            return Err((InvalidKind::TrailingText, self.at));
+        }
+        Ok(())
+    }
+
+    fn skip_space(&mut self) {
+        while let Some(b' ' | b'\n' | b'\t' | b'\r') = self.bytes.get(self.at) {
+            self.at += 1;
+        }
+    }
+
+    /// Reads one token and tells what may follow.
+    fn step(&mut self, expect: Expect) -> Result<Expect, scan::Wrong> {
+        let Some(byte) = self.bytes.get(self.at).copied() else {
+            return Err((InvalidKind::Syntax("the text ends too early"), self.at));
+        };
+        match (expect, byte) {
+            (Expect::CommaOrEnd, b',') => {
+                self.at += 1;
+                let in_object = self.open.last().is_some_and(|open| open.is_object);
+                Ok(if in_object {
+                    Expect::Key
+                } else {
+                    Expect::Value
+                })
+            }
+            (Expect::CommaOrEnd | Expect::ValueOrEnd, b']')
+            | (Expect::CommaOrEnd | Expect::KeyOrEnd, b'}') => self.close(byte),
+            (Expect::CommaOrEnd, _) => Err((
+                InvalidKind::Syntax("a comma or the end of the array or object is missing"),
+                self.at,
+            )),
+            (Expect::Key | Expect::KeyOrEnd, b'"') => self.key(),
+            (Expect::Key | Expect::KeyOrEnd, _) => Err((
+                InvalidKind::Syntax("a key in double quotes is missing"),
+                self.at,
+            )),
+            (Expect::Value | Expect::ValueOrEnd, _) => self.value(byte),
+        }
+    }
+
+    fn value(&mut self, byte: u8) -> Result<Expect, scan::Wrong> {
+        if let Some(open) = self.open.last_mut() {
+            open.count += 1;
+        }
+        let start = self.at;
+        match byte {
+            b'{' | b'[' => {
+                if self.open.len() >= self.limits.depth {
+                    return Err((InvalidKind::TooDeep, start));
+                }
+                let is_object = byte == b'{';
+                let kind = if is_object { Kind::Object } else { Kind::Array };
+                let cell = self.push(start, start + 1, kind, 0, false)?;
+                self.open.push(Open {
+                    cell,
+                    is_object,
+                    count: 0,
+                    keys: self.keys.len(),
+                });
+                self.at += 1;
+                return Ok(if is_object {
+                    Expect::KeyOrEnd
+                } else {
+                    Expect::ValueOrEnd
+                });
+            }
+            b'"' => {
+                let scanned = scan::string(self.bytes, start + 1, false)?;
+                self.at = scanned.end + 1;
+                self.push(start, self.at, Kind::String, 0, scanned.escaped)?;
+            }
+            b'-' | b'0'..=b'9' => {
+                self.at = scan::number(self.bytes, start)?;
+                self.push(start, self.at, Kind::Number, 0, false)?;
+            }
+            b't' => self.word(b"true", Kind::Boolean)?,
+            b'f' => self.word(b"false", Kind::Boolean)?,
+            b'n' => self.word(b"null", Kind::Null)?,
+            _ => return Err((InvalidKind::Syntax("a JSON value is missing"), start)),
+        }
+        Ok(Expect::CommaOrEnd)
+    }
+
+    fn word(&mut self, word: &[u8], kind: Kind) -> Result<(), scan::Wrong> {
+        let start = self.at;
+        if !self
+            .bytes
+            .get(start..)
+            .is_some_and(|rest| rest.starts_with(word))
+        {
+            return Err((InvalidKind::Syntax("a JSON value is missing"), start));
+        }
+        self.at += word.len();
+        self.push(start, self.at, kind, 0, false)?;
+        Ok(())
+    }
+
+    fn key(&mut self) -> Result<Expect, scan::Wrong> {
+        let start = self.at;
+        let scanned = scan::string(self.bytes, start + 1, true)?;
+        self.at = scanned.end + 1;
+        let raw = self.bytes.get(start + 1..scanned.end).unwrap_or_default();
+        let hash = if scanned.escaped {
+            let raw = std::str::from_utf8(raw).unwrap_or_default();
+            text::hash(text::unescape(raw).as_bytes())
+        } else {
+            text::hash(raw)
+        };
+        let cell = self.push(start, self.at, Kind::String, hash, scanned.escaped)?;
+        if raw.is_empty() {
+            return Err((InvalidKind::EmptyKey, start));
+        }
+        self.keys
+            .push((hash, u32::try_from(cell).unwrap_or(u32::MAX)));
+        self.skip_space();
+        if self.bytes.get(self.at) != Some(&b':') {
+            return Err((
+                InvalidKind::Syntax("a colon is missing after the key"),
+                self.at,
+            ));
+        }
+        self.at += 1;
+        self.skip_space();
+        Ok(Expect::Value)
+    }
+
+    fn close(&mut self, byte: u8) -> Result<Expect, scan::Wrong> {
+        let is_object = byte == b'}';
+        if self
+            .open
+            .last()
+            .is_none_or(|open| open.is_object != is_object)
+        {
+            return Err((
+                InvalidKind::Syntax("this closes what was not opened"),
+                self.at,
+            ));
+        }
+        let Some(open) = self.open.pop() else {
+            return Err((
+                InvalidKind::Syntax("this closes what was not opened"),
+                self.at,
+            ));
+        };
+        self.at += 1;
+        let next = u32::try_from(self.cells.len()).unwrap_or(u32::MAX);
+        let end = u32::try_from(self.at).unwrap_or(u32::MAX);
+        if let Some(cell) = self.cells.get_mut(open.cell) {
+            cell.end = end;
+            cell.next = next;
+            cell.extra = open.count;
+        }
+        if is_object {
+            let duplicate = self.duplicate(open.keys);
+            self.keys.truncate(open.keys);
+            if let Some(at) = duplicate {
+                return Err((InvalidKind::DuplicateKey, at));
+            }
+        }
+        Ok(Expect::CommaOrEnd)
+    }
+
+    /// The place of the first key that stands a second time among those from `from` on.
+    fn duplicate(&mut self, from: usize) -> Option<usize> {
+        let (cells, bytes) = (&self.cells, self.bytes);
+        let keys = self.keys.get_mut(from..)?;
+        // By hash, then by meaning: equal keys become neighbours in O(n log n) whatever the hashes.
+        let meaning = |cell: u32| {
+            let Some(cell) = cells.get(cell as usize) else {
+                return String::new();
+            };
+            let raw = bytes
+                .get(cell.start as usize + 1..(cell.end as usize).saturating_sub(1))
+                .and_then(|raw| std::str::from_utf8(raw).ok())
+                .unwrap_or_default();
+            if cell.escaped {
+                text::unescape(raw)
+            } else {
+                raw.to_owned()
+            }
+        };
+        keys.sort_unstable_by(|left, right| {
+            left.0
+                .cmp(&right.0)
+                .then_with(|| meaning(left.1).cmp(&meaning(right.1)))
+                .then(left.1.cmp(&right.1))
+        });
+        keys.windows(2)
+            .filter_map(|pair| match pair {
+                [(left_hash, left), (right_hash, right)]
+                    if left_hash == right_hash && meaning(*left) == meaning(*right) =>
+                {
+                    cells.get(*right as usize).map(|cell| cell.start as usize)
+                }
+                _ => None,
+            })
+            .min()
+    }
+
+    fn push(
+        &mut self,
+        start: usize,
+        end: usize,
+        kind: Kind,
+        extra: u32,
+        escaped: bool,
+    ) -> Result<usize, scan::Wrong> {
+        let index = self.cells.len();
+        if index >= self.limits.values {
+            return Err((InvalidKind::TooManyValues, start));
+        }
+        let narrow = |wide: usize| u32::try_from(wide).unwrap_or(u32::MAX);
+        self.cells.push(Cell {
+            start: narrow(start),
+            end: narrow(end),
+            next: narrow(index + 1),
+            extra,
+            kind,
+            escaped,
+        });
+        Ok(index)
+    }
+
+    /// Where the reader stands, as a pointer.
+    fn pointer(&self) -> String {
+        const LONGEST: usize = 200;
+        let mut pointer = String::new();
+        for open in &self.open {
+            if pointer.len() > LONGEST {
+                pointer.push('…');
+                break;
+            }
+            if open.is_object {
+                // The last key on the tape that belongs to this object.
+                let last = self.keys.get(open.keys..).and_then(|keys| {
+                    let inner = self.open.iter().find(|other| other.cell > open.cell);
+                    let limit = inner.map_or(usize::MAX, |inner| inner.cell);
+                    keys.iter()
+                        .map(|(_, cell)| *cell as usize)
+                        .filter(|cell| *cell < limit)
+                        .max()
+                });
+                if let Some(cell) = last.and_then(|cell| self.cells.get(cell)) {
+                    let raw = self
+                        .bytes
+                        .get(cell.start as usize + 1..(cell.end as usize).saturating_sub(1))
+                        .and_then(|raw| std::str::from_utf8(raw).ok())
+                        .unwrap_or_default();
+                    let name: String = text::unescape(raw).chars().take(80).collect();
+                    push_token(&mut pointer, &name);
+                }
+            } else if open.count > 0 {
+                push_token(&mut pointer, &(open.count - 1).to_string());
+            }
+        }
+        pointer
+    }
+}
+
+impl Invalid {
+    /// Line and column of the place, from 1, in the bytes that were read.
+    pub fn position(&self, bytes: &[u8]) -> super::Position {
+        super::document::position(bytes, &super::document::line_starts(bytes), self.span.start)
+    }
+}

@@ -1,0 +1,64 @@
+//! What an escaped string means.
+
+/// Undoes the escapes of a string that the reader has checked.
+pub(super) fn unescape(raw: &str) -> String {
+    let mut text = String::with_capacity(raw.len());
+    let mut rest = raw;
+    while let Some((before, after)) = rest.split_once('\\') {
+        text.push_str(before);
+        let mut characters = after.chars();
+        let (character, length) = match characters.next() {
+            Some('b') => ('\u{8}', 1),
+            Some('f') => ('\u{c}', 1),
+            Some('n') => ('\n', 1),
+            Some('r') => ('\r', 1),
+            Some('t') => ('\t', 1),
+            Some('u') => unicode(after),
+            Some(itself) => (itself, itself.len_utf8()),
+            None => break,
+        };
+        text.push(character);
+        rest = after.get(length..).unwrap_or_default();
+    }
+    text.push_str(rest);
+    text
+}
+
+/// `uXXXX`, or `uXXXX\uXXXX` for a pair: the character and how many bytes it took.
+fn unicode(after: &str) -> (char, usize) {
+    let unit = |at: usize| {
+        after
+            .get(at..at + 4)
+            .and_then(|digits| u32::from_str_radix(digits, 16).ok())
+            .unwrap_or(0xfffd)
+    };
+    let first = unit(1);
+    if !(0xd800..=0xdbff).contains(&first) {
+        return (char::from_u32(first).unwrap_or('\u{fffd}'), 5);
+    }
+    let second = unit(7);
+    let scalar = 0x10000 + ((first & 0x3ff) << 10) + (second & 0x3ff);
+    (char::from_u32(scalar).unwrap_or('\u{fffd}'), 11)
+}
+
+/// A hash of a key's meaning. Equal keys have equal hashes; keys that were made to collide cost no
+/// more than a comparison each, since duplicates are found by sorting.
+pub(super) fn hash(bytes: &[u8]) -> u32 {
+    const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mut sum = bytes.len() as u64;
+    let mut chunks = bytes.chunks_exact(8);
+    for chunk in &mut chunks {
+        let word = chunk
+            .iter()
+            .rev()
+            .fold(0, |word, byte| word << 8 | u64::from(*byte));
+        sum = (sum ^ word).wrapping_mul(MULTIPLIER).rotate_left(29);
+    }
+    let word = chunks
+        .remainder()
+        .iter()
+        .rev()
+        .fold(0, |word, byte| word << 8 | u64::from(*byte));
+    sum = (sum ^ word).wrapping_mul(MULTIPLIER);
+    u32::try_from(sum >> 32).unwrap_or(0)
+}

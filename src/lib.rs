@@ -1,0 +1,13 @@
+//! wip
+pub mod caller;
+pub mod config;
+pub mod druid;
+pub mod finding;
+pub mod identity;
+pub mod json;
+pub mod listener;
+pub mod policy;
+pub mod quota;
+pub mod route;
+pub mod telemetry;
+pub mod upstream;

@@ -1,0 +1,137 @@
+//! The accept loop.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use pingora::listeners::tls::Acceptor;
+use pingora::protocols::Stream;
+use pingora::protocols::http::ServerSession;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{Instant, sleep};
+
+use super::connection::{EdgeRefusal, Settings, Verdict};
+use super::drain::{Drain, Phase};
+use super::head::Checked;
+use super::slots::Slots;
+
+/// Who answers the requests that come through the edge.
+pub trait Serve: Send + Sync + 'static {
+    /// Answers one request, whose header is checked and waits in `session`; gives the connection
+    /// back if another request may follow on it.
+    fn serve(
+        &self,
+        session: ServerSession,
+        arrival: Arrival,
+    ) -> impl Future<Output = Option<Stream>> + Send;
+
+    /// Takes note of a refusal at the edge and makes the bytes of its answer, which closes.
+    fn refuse(&self, refusal: EdgeRefusal) -> Bytes;
+
+    /// Takes note of a connection that was closed before it had sent a request.
+    fn turned_away(&self, why: Verdict);
+}
+
+/// What the edge knows of a request.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrival {
+    /// The connection's other end: the client or the proxy in front of us.
+    pub peer: SocketAddr,
+    /// What the header says of the body.
+    pub checked: Checked,
+    /// When the first byte of the header came.
+    pub at: Instant,
+    /// Over TLS?
+    pub tls: bool,
+}
+
+/// Accepts connections and runs each in a task of its own.
+pub struct Listener<S> {
+    pub(super) settings: ArcSwap<Settings>,
+    pub(super) serve: Arc<S>,
+    pub(super) drain: Arc<Drain>,
+    pub(super) acceptor: Option<Acceptor>,
+    slots: Arc<Slots>,
+}
+
+impl<S: Serve> Listener<S> {
+    /// A listener that hands requests to `serve`.
+    pub fn new(
+        settings: Settings,
+        acceptor: Option<Acceptor>,
+        drain: Arc<Drain>,
+        serve: Arc<S>,
+    ) -> Arc<Listener<S>> {
+        Arc::new(Listener {
+            settings: ArcSwap::from_pointee(settings),
+            serve,
+            drain,
+            acceptor,
+            slots: Arc::default(),
+        })
+    }
+
+    /// Takes new settings for requests to come.
+    pub fn set(&self, settings: Settings) {
+        self.settings.store(Arc::new(settings));
+    }
+
+    /// Connections that are open now.
+    pub fn connections(&self) -> usize {
+        self.slots.taken()
+    }
+
+    /// Accepts until the drain's closing phase.
+    pub async fn run(self: Arc<Self>, listener: TcpListener) {
+        let _running = self.drain.accept_loop();
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                () = self.drain.reached(Phase::Closing) => return,
+                accepted = listener.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, peer)) => self.clone().admit(stream, peer),
+                Err(error) if is_of_one_connection(&error) => {}
+                Err(error) => {
+                    // Out of file descriptors, most likely: they come back as connections end.
+                    tracing::error!(%error, "cannot accept connections");
+                    sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+    }
+
+    fn admit(self: Arc<Self>, stream: TcpStream, peer: SocketAddr) {
+        let settings = self.settings.load();
+        let place = self.slots.take(
+            peer.ip(),
+            settings.max_connections,
+            settings.max_connections_per_source,
+        );
+        let Some(place) = place else {
+            self.serve.turned_away(Verdict::TooManyConnections);
+            return;
+        };
+        drop(settings);
+        tokio::spawn(async move {
+            let _place = place;
+            let drain = self.drain.clone();
+            let _alive = drain.connection();
+            self.connection(stream, peer).await;
+        });
+    }
+}
+
+/// The client was gone before we came to accept it.
+fn is_of_one_connection(error: &std::io::Error) -> bool {
+    matches!(
+        error.kind(),
+        std::io::ErrorKind::ConnectionRefused
+            | std::io::ErrorKind::ConnectionAborted
+            | std::io::ErrorKind::ConnectionReset
+            | std::io::ErrorKind::Interrupted
+    )
+}

@@ -1,0 +1,207 @@
+//! One connection: handshake, header blocks under their deadlines, one request after the other.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use pingora::protocols::Stream;
+use pingora::protocols::http::ServerSession;
+use pingora::protocols::l4::stream::Stream as L4Stream;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::accept::{Arrival, Listener, Serve};
+use super::drain::{Drain, Phase};
+use super::head::{self, Limits, Refused};
+use super::stream::Joined;
+
+/// A connection accepted just before the closing phase may still have its first request on the
+/// way (1 of 4,670 restarts under load met this): it gets this much more.
+const LAST_CALL: Duration = Duration::from_secs(1);
+
+/// What is read and thrown away after a refusal, so that the answer is not lost in a reset.
+const LINGER_BYTES: usize = 256 * 1024;
+/// For how long.
+const LINGER: Duration = Duration::from_millis(500);
+
+/// Deadlines and bounds of connections.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Connections at once, in all.
+    pub max_connections: usize,
+    /// Connections at once from one address.
+    pub max_connections_per_source: usize,
+    /// Of a header block.
+    pub limits: Limits,
+    /// A whole header block, from its first byte.
+    pub header_timeout: Duration,
+    /// A new connection's first byte.
+    pub first_byte_timeout: Duration,
+    /// The next request's first byte.
+    pub idle_timeout: Duration,
+    /// A TLS handshake.
+    pub tls_handshake_timeout: Duration,
+}
+
+/// Why a connection was closed without a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// A bound on connections was reached.
+    TooManyConnections,
+    /// The TLS handshake failed or took too long.
+    HandshakeFailed,
+}
+
+/// A header block that was refused before anybody parsed it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EdgeRefusal {
+    /// The connection's other end.
+    pub peer: SocketAddr,
+    /// Status and reason.
+    pub refused: Refused,
+    /// From the first byte to the refusal.
+    pub after: Duration,
+}
+
+enum Stop {
+    /// Nothing to say: the peer left, or was idle.
+    Close,
+    Refuse(Refused, Instant),
+}
+
+impl<S: Serve> Listener<S> {
+    pub(super) async fn connection(self: &Arc<Self>, tcp: TcpStream, peer: SocketAddr) {
+        // Answers are joined by us; waiting for more would only delay them.
+        let _ = tcp.set_nodelay(true);
+        let plain = L4Stream::from(tcp);
+        let mut stream: Stream = match &self.acceptor {
+            None => Box::new(Joined::new(plain)),
+            Some(acceptor) => {
+                let limit = self.settings.load().tls_handshake_timeout;
+                match timeout(limit, acceptor.tls_handshake(plain)).await {
+                    Ok(Ok(encrypted)) => Box::new(Joined::new(encrypted)),
+                    Ok(Err(_)) | Err(_) => return self.serve.turned_away(Verdict::HandshakeFailed),
+                }
+            }
+        };
+        let mut fresh = true;
+        loop {
+            let settings = self.settings.load_full();
+            let mut block = BytesMut::with_capacity(1024);
+            let read = read_head(&mut stream, &mut block, &settings, &self.drain, fresh).await;
+            let (checked, at) = match read {
+                Ok(read) => read,
+                Err(Stop::Close) => {
+                    let _ = stream.shutdown().await;
+                    return;
+                }
+                Err(Stop::Refuse(refused, at)) => {
+                    let refusal = EdgeRefusal {
+                        peer,
+                        refused,
+                        after: at.elapsed(),
+                    };
+                    let answer = self.serve.refuse(refusal);
+                    let _ = timeout(LINGER, say_and_close(&mut stream, &answer)).await;
+                    return;
+                }
+            };
+            drop(settings);
+            let mut session = ServerSession::new_http1(stream);
+            session.set_pipelined_prefix(block);
+            let tls = self.acceptor.is_some();
+            let arrival = Arrival {
+                peer,
+                checked,
+                at,
+                tls,
+            };
+            let Some(kept) = self.serve.serve(session, arrival).await else {
+                return;
+            };
+            stream = kept;
+            fresh = false;
+        }
+    }
+}
+
+/// Reads one header block; what came of the body with it stays behind it in `block`.
+async fn read_head(
+    stream: &mut Stream,
+    block: &mut BytesMut,
+    settings: &Settings,
+    drain: &Drain,
+    fresh: bool,
+) -> Result<(head::Checked, Instant), Stop> {
+    let wait = if fresh {
+        settings.first_byte_timeout
+    } else {
+        settings.idle_timeout
+    };
+    let first = tokio::select! {
+        biased;
+        read = timeout(wait, stream.read_buf(block)) => read,
+        () = closing(drain, fresh) => return Err(Stop::Close),
+    };
+    if !matches!(first, Ok(Ok(read)) if read > 0) {
+        return Err(Stop::Close);
+    }
+    let at = Instant::now();
+    let until = at + settings.header_timeout;
+    loop {
+        if let Some(end) = head::end(block) {
+            let header = block.get(..end).unwrap_or_default();
+            return match head::check(header, &settings.limits) {
+                Ok(checked) => Ok((checked, at)),
+                Err(refused) => Err(Stop::Refuse(refused, at)),
+            };
+        }
+        if block.len() > settings.limits.bytes {
+            let refused = Refused {
+                status: 431,
+                reason: "the header is too large",
+            };
+            return Err(Stop::Refuse(refused, at));
+        }
+        match timeout_at(until, stream.read_buf(block)).await {
+            Ok(Ok(read)) if read > 0 => {}
+            Ok(_) => return Err(Stop::Close),
+            Err(_) => {
+                let reason = "the header did not arrive in time";
+                return Err(Stop::Refuse(
+                    Refused {
+                        status: 408,
+                        reason,
+                    },
+                    at,
+                ));
+            }
+        }
+    }
+}
+
+async fn closing(drain: &Drain, fresh: bool) {
+    drain.reached(Phase::Closing).await;
+    if fresh {
+        tokio::time::sleep(LAST_CALL).await;
+    }
+}
+
+/// Writes the last answer, then reads on for a moment: closing with unread bytes would reset the
+/// connection, and the answer with it.
+async fn say_and_close(stream: &mut Stream, answer: &[u8]) -> std::io::Result<()> {
+    stream.write_all(answer).await?;
+    AsyncWriteExt::shutdown(&mut *stream).await?;
+    let mut rest = BytesMut::with_capacity(4096);
+    let mut total = 0;
+    while total < LINGER_BYTES {
+        match stream.read_buf(&mut rest).await? {
+            0 => break,
+            read => total += read,
+        }
+        rest.clear();
+    }
+    Ok(())
+}

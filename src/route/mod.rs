@@ -1,0 +1,123 @@
+//! Which endpoint, and what does the address name? Pure: a method and a target in, a [`Route`] out.
+//!
+//! The path is parsed once, into [`CanonicalPath`]; what is sent upstream is that form, never the
+//! client's bytes. Druid reads one path twice, with two readings: Jetty matches its filters on the
+//! decoded and normalized path, Jersey its resources on the raw one less `;parameters` (run on
+//! 28.0.0). Whatever the two, or we, could read differently is refused.
+
+mod endpoints;
+mod operation;
+mod path;
+mod query;
+
+pub use endpoints::{ENDPOINTS, Endpoint};
+pub use operation::{
+    Action, BodyUse, Disclosure, JsonUse, Operation, Owner, Repeat, SpecKind, Who,
+};
+pub use path::{CanonicalPath, MalformedPath, PREFIX, Target, encode_segment};
+pub use query::{MalformedQuery, Query};
+
+use crate::druid::{DataSource, SupervisorId, TaskId};
+
+/// A request's endpoint with what its path and query name.
+#[derive(Debug, Clone)]
+pub struct Route {
+    /// The row of the table.
+    pub endpoint: &'static Endpoint,
+    /// The path as it is sent upstream.
+    pub path: CanonicalPath,
+    /// The query, keys allowed and values decoded.
+    pub query: Query,
+    /// What the path names.
+    pub subject: Subject,
+}
+
+/// What a path names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subject {
+    /// Nothing in particular.
+    None,
+    /// A datasource.
+    DataSource(DataSource),
+    /// A task.
+    Task(TaskId),
+    /// A supervisor.
+    Supervisor(SupervisorId),
+    /// A worker (`host:port`).
+    Worker(String),
+}
+
+/// No route.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unroutable {
+    /// No endpoint has this path.
+    UnknownEndpoint,
+    /// The path is an endpoint's, the method is not.
+    MethodNotAllowed {
+        /// The methods that it has.
+        allow: Vec<&'static str>,
+    },
+    /// The path names something that cannot have that name.
+    InvalidName(crate::druid::InvalidName),
+    /// The query.
+    Query(MalformedQuery),
+}
+
+impl Route {
+    /// Finds the endpoint of a path that [`CanonicalPath::parse`] let pass, and reads its query.
+    ///
+    /// # Errors
+    /// [`Unroutable`]
+    pub fn find(
+        method: &str,
+        path: CanonicalPath,
+        query: Option<&str>,
+    ) -> Result<Route, Unroutable> {
+        let mut allow = Vec::new();
+        let mut literal_wins = false;
+        let mut found = None;
+        for endpoint in ENDPOINTS {
+            let Some(literals) = endpoint.matches(&path) else {
+                continue;
+            };
+            // `/supervisor/history` is never the supervisor `history`, for any method: Jersey takes
+            // the row with the most literal segments before it looks at the method (run on 28.0.0).
+            if literals == path.segments().len() && !literal_wins {
+                literal_wins = true;
+                allow.clear();
+                found = None;
+            } else if literal_wins && literals < path.segments().len() {
+                continue;
+            }
+            allow.push(endpoint.method);
+            if endpoint.method == method {
+                found = Some(endpoint);
+            }
+        }
+        let Some(endpoint) = found else {
+            return Err(if allow.is_empty() {
+                Unroutable::UnknownEndpoint
+            } else {
+                Unroutable::MethodNotAllowed { allow }
+            });
+        };
+        let subject = endpoint.subject(&path).map_err(Unroutable::InvalidName)?;
+        let query = Query::parse(query, endpoint).map_err(Unroutable::Query)?;
+        Ok(Route {
+            endpoint,
+            path,
+            query,
+            subject,
+        })
+    }
+
+    /// The target that is sent upstream: canonical path and canonical query.
+    pub fn upstream_target(&self) -> String {
+        let mut target = self.path.to_string();
+        self.query.write_to(&mut target);
+        target
+    }
+}
+
+#[cfg(test)]
+mod tests;

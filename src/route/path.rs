@@ -1,0 +1,197 @@
+//! The canonical form of a path.
+
+use std::borrow::Cow;
+use std::fmt;
+
+/// Everything that is served stands below this.
+pub const PREFIX: &str = "/druid/indexer/v1";
+
+/// The longest target, in bytes: path and query.
+const LONGEST_TARGET: usize = 4 * 1024;
+
+/// The most segments after the prefix: no endpoint has more.
+const MOST_SEGMENTS: usize = 6;
+
+/// A path below [`PREFIX`] that everybody reads the same way: decoded segments without empty ones,
+/// `.` or `..`, slashes, backslashes, semicolons that were not escaped, or control characters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CanonicalPath {
+    segments: Vec<Segment>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Segment {
+    text: String,
+    /// Spelled without an escape. Jersey compares literal segments raw: `/%74ask` is not `/task`,
+    /// and `/supervisor/%68istory` is the supervisor `history` (run on Druid 28.0.0).
+    plain: bool,
+}
+
+/// Why a path has no canonical form. Each is a 400.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum MalformedPath {
+    /// More than 4 KiB.
+    #[error("the request target is longer than 4 KiB")]
+    TooLong,
+    /// `//`, or nothing between two slashes.
+    #[error("the path has an empty segment")]
+    EmptySegment,
+    /// `.` or `..`, in any spelling.
+    #[error("the path has a `.` or `..` segment")]
+    DotSegment,
+    /// `;`: Druid's servlet drops what follows, its filters do not.
+    #[error("the path has a `;`, which must be written `%3B` inside an id")]
+    Parameter,
+    /// `%zz`, or bytes that are not UTF-8.
+    #[error("the path has an escape that is not UTF-8 text")]
+    Escape,
+    /// An escaped slash, backslash or control character.
+    #[error("the path has an escaped slash, backslash or control character")]
+    Forbidden,
+    /// A character that must be escaped.
+    #[error("the path has a character that must be escaped")]
+    Unescaped,
+}
+
+/// Outcome of looking at a target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target<'t> {
+    /// Below the prefix.
+    Below(CanonicalPath, Option<&'t str>),
+    /// Well formed and elsewhere: nothing is served there.
+    Elsewhere,
+}
+
+impl CanonicalPath {
+    /// Splits a target (`/path?query`) and parses its path.
+    ///
+    /// # Errors
+    /// [`MalformedPath`]
+    pub fn parse(target: &str) -> Result<Target<'_>, MalformedPath> {
+        if target.len() > LONGEST_TARGET {
+            return Err(MalformedPath::TooLong);
+        }
+        let (path, query) = match target.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (target, None),
+        };
+        // Checked before the prefix is looked at, so that no spelling is ever "elsewhere" here and
+        // "below" for Druid: Jetty takes `/x/..;/druid` and `/druid%2findexer` for other paths.
+        check_characters(path)?;
+        let rest = path.strip_prefix('/').ok_or(MalformedPath::Unescaped)?;
+        // Druid's own documentation writes `/tasks/?state=…`: one slash at the end is none.
+        let rest = rest.strip_suffix('/').unwrap_or(rest);
+        let mut segments = Vec::with_capacity(8);
+        for raw in rest.split('/') {
+            segments.push(segment(raw)?);
+        }
+        let mut names = PREFIX.split('/').skip(1);
+        let mut below = segments.iter();
+        let is_below = names.all(|name| below.next().is_some_and(|segment| segment.is(name)));
+        let segments: Vec<Segment> = below.cloned().collect();
+        if !is_below || segments.is_empty() || segments.len() > MOST_SEGMENTS {
+            return Ok(Target::Elsewhere);
+        }
+        Ok(Target::Below(CanonicalPath { segments }, query))
+    }
+
+    /// The decoded segments after the prefix.
+    pub(super) fn segments(&self) -> impl ExactSizeIterator<Item = (&str, bool)> {
+        self.segments
+            .iter()
+            .map(|segment| (segment.text.as_str(), segment.plain))
+    }
+}
+
+impl Segment {
+    fn is(&self, literal: &str) -> bool {
+        self.plain && self.text == literal
+    }
+}
+
+/// RFC 3986's `pchar` and `/`, and no `;`.
+fn check_characters(path: &str) -> Result<(), MalformedPath> {
+    for byte in path.bytes() {
+        match byte {
+            b';' => return Err(MalformedPath::Parameter),
+            _ if byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,=:@/".contains(&byte) => {}
+            _ => return Err(MalformedPath::Unescaped),
+        }
+    }
+    Ok(())
+}
+
+fn segment(raw: &str) -> Result<Segment, MalformedPath> {
+    if raw.is_empty() {
+        return Err(MalformedPath::EmptySegment);
+    }
+    let text = decode(raw).ok_or(MalformedPath::Escape)?;
+    if text == "." || text == ".." {
+        return Err(MalformedPath::DotSegment);
+    }
+    if text
+        .chars()
+        .any(|c| c == '/' || c == '\\' || c.is_control())
+    {
+        return Err(MalformedPath::Forbidden);
+    }
+    let plain = matches!(text, Cow::Borrowed(_));
+    Ok(Segment {
+        text: text.into_owned(),
+        plain,
+    })
+}
+
+/// Undoes percent-encoding once; `None` if an escape is malformed or the result is not UTF-8.
+pub(super) fn decode(raw: &str) -> Option<Cow<'_, str>> {
+    if !raw.contains('%') {
+        return Some(Cow::Borrowed(raw));
+    }
+    let mut bytes = Vec::with_capacity(raw.len());
+    let mut rest = raw.bytes();
+    while let Some(byte) = rest.next() {
+        if byte == b'%' {
+            let high = char::from(rest.next()?).to_digit(16)?;
+            let low = char::from(rest.next()?).to_digit(16)?;
+            bytes.push(u8::try_from(high * 16 + low).ok()?);
+        } else {
+            bytes.push(byte);
+        }
+    }
+    String::from_utf8(bytes).ok().map(Cow::Owned)
+}
+
+/// Writes a name as one path segment: everything but RFC 3986's unreserved characters and `:` is
+/// escaped, in upper case.
+pub fn encode_segment(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    write_escaped(&mut encoded, text);
+    encoded
+}
+
+pub(super) fn write_escaped(target: &mut String, text: &str) {
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~:".contains(&byte) {
+            target.push(char::from(byte));
+        } else {
+            let digit = |value: u8| {
+                char::from_digit(u32::from(value), 16)
+                    .unwrap_or('0')
+                    .to_ascii_uppercase()
+            };
+            target.push('%');
+            target.push(digit(byte >> 4));
+            target.push(digit(byte & 15));
+        }
+    }
+}
+
+impl fmt::Display for CanonicalPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(PREFIX)?;
+        for segment in &self.segments {
+            write!(f, "/{}", encode_segment(&segment.text))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,408 @@
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// What becomes of a request: the operation and the target that is sent upstream, or a word.
+fn outcome(method: &str, target: &str) -> Result<(Operation, String), String> {
+    let (path, query) = match CanonicalPath::parse(target) {
+        Ok(Target::Below(path, query)) => (path, query),
+        Ok(Target::Elsewhere) => return Err("404".to_owned()),
+        Err(_) => return Err("400".to_owned()),
+    };
+    match Route::find(method, path, query) {
+        Ok(route) => Ok((route.endpoint.operation, route.upstream_target())),
+        Err(Unroutable::UnknownEndpoint) => Err("404".to_owned()),
+        Err(Unroutable::MethodNotAllowed { allow }) => Err(format!("405 {}", allow.join(","))),
+        Err(Unroutable::InvalidName(_) | Unroutable::Query(_)) => Err("400".to_owned()),
+    }
+}
+
+#[test]
+fn every_example_of_the_tasks_api_page() {
+    use Operation as O;
+    let cases: &[(&str, &str, Operation)] = &[
+        (
+            "GET",
+            "/tasks/?state=complete&datasource=wikipedia_api&createdTimeInterval=2015-09-12_2015-09-13&max=10&type=query_worker",
+            O::ListTasks,
+        ),
+        ("GET", "/tasks", O::ListTasks),
+        ("GET", "/tasks?state=complete", O::ListTasks),
+        ("GET", "/completeTasks", O::ListCompleteTasks),
+        ("GET", "/runningTasks", O::ListRunningTasks),
+        ("GET", "/waitingTasks", O::ListWaitingTasks),
+        ("GET", "/pendingTasks", O::ListPendingTasks),
+        (
+            "GET",
+            "/task/index_parallel_wikipedia_short_iajoonnd_2023-07-07T17:53:12.174Z",
+            O::TaskPayload,
+        ),
+        (
+            "GET",
+            "/task/query-223549f8-b993-4483-b028-1b0d54713cad/status",
+            O::TaskStatus,
+        ),
+        (
+            "GET",
+            "/task/query-52a8aafe-7265-4427-89fe-dc51275cc470/segments",
+            O::TaskSegments,
+        ),
+        (
+            "GET",
+            "/task/query-52a8aafe-7265-4427-89fe-dc51275cc470/reports",
+            O::TaskReports,
+        ),
+        (
+            "GET",
+            "/task/index_kafka_social_media_0e905aa31037879_nommnaeg/log",
+            O::TaskLog,
+        ),
+        ("POST", "/task", O::SubmitTask),
+        (
+            "POST",
+            "/task/query-52as%208aafe-7265-4427-89fe-dc51275cc470/shutdown",
+            O::ShutdownTask,
+        ),
+        (
+            "POST",
+            "/datasources/wikipedia_auto/shutdownAllTasks",
+            O::ShutdownAllTasks,
+        ),
+        ("POST", "/taskStatus", O::TaskStatuses),
+        (
+            "DELETE",
+            "/pendingSegments/wikipedia_api",
+            O::DeletePendingSegments,
+        ),
+    ];
+    for (method, target, operation) in cases {
+        let target = format!("{PREFIX}{target}");
+        let sent = target.replace("/tasks/?", "/tasks?");
+        assert_eq!(
+            outcome(method, &target),
+            Ok((*operation, sent)),
+            "{method} {target}"
+        );
+    }
+    // The page's curl line for the shutdown holds a raw space, which no HTTP client sends as it is.
+    let raw = format!("{PREFIX}/task/query-52as 8aafe-7265-4427-89fe-dc51275cc470/shutdown");
+    assert_eq!(outcome("POST", &raw), Err("400".to_owned()));
+}
+
+/// What Druid's two readers of a path, or we, could read differently; and what everybody reads
+/// alike, with the one form that is sent.
+#[test]
+fn spellings_end_in_a_refusal_or_in_the_same_meaning() {
+    let cases: &[(&str, Result<&str, &str>)] = &[
+        // Ids: decoded once, written in one way.
+        ("/task/a%3Ab", Ok("/task/a:b")),
+        ("/task/a:b", Ok("/task/a:b")),
+        ("/task/a%20b", Ok("/task/a%20b")),
+        ("/task/a+b", Ok("/task/a%2Bb")),
+        ("/task/a%2bb", Ok("/task/a%2Bb")),
+        ("/task/a%252Fb", Ok("/task/a%252Fb")),
+        ("/task/a%26b", Ok("/task/a%26b")),
+        ("/task/a'b", Ok("/task/a%27b")),
+        ("/task/%e6%97%a5", Ok("/task/%E6%97%A5")),
+        ("/task/a%3Bx", Ok("/task/a%3Bx")),
+        ("/task/%61", Ok("/task/a")),
+        ("/task/a/", Ok("/task/a")),
+        ("/task/a/status/", Ok("/task/a/status")),
+        ("/tasks/", Ok("/tasks")),
+        ("/supervisor/%68istory", Ok("/supervisor/history")),
+        // P1, P2: parameters.
+        ("/task;x/ID/shutdown", Err("400")),
+        ("/task/ID;x/shutdown", Err("400")),
+        ("/task/ID;x=y", Err("400")),
+        ("/supervisor/terminateAll;x", Err("400")),
+        ("/isLeader;x", Err("400")),
+        // P3: slashes and dots in disguise.
+        ("/task/a%2Fb", Err("400")),
+        ("/task/a%2fb/status", Err("400")),
+        ("/task/..", Err("400")),
+        ("/task/%2e%2e", Err("400")),
+        ("/task/%2e%2e/status", Err("400")),
+        ("/task/.%2E/status", Err("400")),
+        ("/task/..;/status", Err("400")),
+        ("/supervisor/..%2FisLeader", Err("400")),
+        ("/pendingSegments/..%2FisLeader", Err("400")),
+        ("/task/a%5Cb", Err("400")),
+        ("/task/.hidden", Err("400")),
+        // P4: other spellings of the literals.
+        ("//task/a", Err("400")),
+        ("/task//a", Err("400")),
+        ("/task/a//", Err("400")),
+        ("/./task/a", Err("400")),
+        ("/x/../task/a", Err("400")),
+        ("/%74ask/a", Err("404")),
+        ("/TASK/a", Err("404")),
+        ("/task%2Fa", Err("400")),
+        // Characters.
+        ("/task/a b", Err("400")),
+        ("/task/a%0ab", Err("400")),
+        ("/task/a%00", Err("400")),
+        ("/task/a%7f", Err("400")),
+        ("/task/%ff", Err("400")),
+        ("/task/%c0%ae", Err("400")),
+        ("/task/%u002e", Err("400")),
+        ("/task/%zz", Err("400")),
+        ("/task/%", Err("400")),
+        ("/task/%4", Err("400")),
+        ("/task/ä", Err("400")),
+        ("/task/a\\b", Err("400")),
+        ("/task/{a}", Err("400")),
+        ("/task/a|b", Err("400")),
+        ("/task/a\"b", Err("400")),
+        ("/task/a^b", Err("400")),
+        ("/task/<a>", Err("400")),
+        ("/task/[a]", Err("400")),
+        ("/task/a#b", Err("400")),
+        ("/task/a%F0%9F%98%80", Err("400")),
+    ];
+    for (path, expected) in cases {
+        let target = format!("{PREFIX}{path}");
+        let found = outcome("GET", &target).map(|(_, sent)| sent);
+        let expected = expected
+            .map(|sent| format!("{PREFIX}{sent}"))
+            .map_err(str::to_owned);
+        assert_eq!(found, expected, "{path}");
+    }
+}
+
+#[test]
+fn what_is_outside_the_prefix_is_not_served() {
+    for (target, expected) in [
+        ("/", "400"),
+        ("", "400"),
+        ("*", "400"),
+        ("/status", "404"),
+        ("/druid/indexer/v1", "404"),
+        ("/druid/indexer/v1/", "404"),
+        ("/druid/indexer/v2/task", "404"),
+        ("/druid/indexer/v1x/task", "404"),
+        ("/druid-ext/basic-security/authentication/db/b/users", "404"),
+        ("/druid/indexer/v1/task/a/status/more", "404"),
+        ("/druid/indexer/v1/1/2/3/4/5/6/7/8", "404"),
+        ("/%64ruid/indexer/v1/task/a", "404"),
+        ("/DRUID/indexer/v1/task/a", "404"),
+        ("/druid%2findexer/v1/task", "400"),
+        ("/druid/indexer/v1;x/task/ID", "400"),
+        ("/druid;a/indexer;b/v1/task", "400"),
+        ("/x/../druid/indexer/v1/task", "400"),
+        ("/x/%2e%2e/druid/indexer/v1/task", "400"),
+        ("/./druid/indexer/v1/task", "400"),
+        ("/druid/indexer/..%2f..%2fstatus/health", "400"),
+        ("//druid/indexer/v1/task", "400"),
+        ("http://other/druid/indexer/v1/tasks", "400"),
+    ] {
+        assert_eq!(outcome("GET", target), Err(expected.to_owned()), "{target}");
+    }
+    let long = format!("{PREFIX}/task/{}", "a".repeat(5_000));
+    assert_eq!(outcome("GET", &long), Err("400".to_owned()));
+}
+
+#[test]
+fn queries() {
+    let cases: &[(&str, &str, Result<&str, &str>)] = &[
+        ("GET", "/tasks?datasource=a", Ok("/tasks?datasource=a")),
+        (
+            "GET",
+            "/tasks?state=running&max=5",
+            Ok("/tasks?state=running&max=5"),
+        ),
+        (
+            "GET",
+            "/tasks?createdTimeInterval=2015-09-12/2015-09-13",
+            Ok("/tasks?createdTimeInterval=2015-09-12%2F2015-09-13"),
+        ),
+        ("GET", "/tasks?type=a+b", Ok("/tasks?type=a%20b")),
+        ("GET", "/tasks?type=a%2Bb", Ok("/tasks?type=a%2Bb")),
+        ("GET", "/tasks?", Ok("/tasks")),
+        ("GET", "/tasks?datasource", Ok("/tasks?datasource")),
+        ("GET", "/supervisor?full", Ok("/supervisor?full")),
+        (
+            "GET",
+            "/supervisor?full=false&system",
+            Ok("/supervisor?full=false&system"),
+        ),
+        (
+            "GET",
+            "/task/a/log?offset=-16000",
+            Ok("/task/a/log?offset=-16000"),
+        ),
+        ("POST", "/sampler?for=connect", Ok("/sampler?for=connect")),
+        ("POST", "/task?dryRun=All", Ok("/task")),
+        // P5, P6.
+        ("GET", "/tasks?datasource=a&datasource=b", Err("400")),
+        ("GET", "/tasks?data%73ource=b", Err("400")),
+        ("GET", "/tasks?datasource=a;datasource=b", Err("400")),
+        (
+            "GET",
+            "/completeTasks?datasource=a&n=5",
+            Ok("/completeTasks?datasource=a&n=5"),
+        ),
+        // Unknown, misplaced and malformed ones.
+        ("GET", "/tasks?Datasource=a", Err("400")),
+        ("GET", "/tasks?dataSource=a", Err("400")),
+        ("GET", "/tasks?&state=running", Err("400")),
+        ("GET", "/tasks?state=a&", Err("400")),
+        ("GET", "/tasks?=a", Err("400")),
+        ("GET", "/tasks?state=%zz", Err("400")),
+        ("GET", "/tasks?state=%ff", Err("400")),
+        ("GET", "/tasks?state=a%0ab", Err("400")),
+        ("GET", "/tasks?state=a|b", Err("400")),
+        ("GET", "/task/a?x=y", Err("400")),
+        ("GET", "/tasks?dryRun=All", Err("400")),
+        ("POST", "/task?dryRun=all", Err("400")),
+        ("POST", "/task?dryRun", Err("400")),
+        ("POST", "/task?dryRun=All&dryRun=All", Err("400")),
+        ("POST", "/task?x=y", Err("400")),
+    ];
+    for (method, target, expected) in cases {
+        let found = outcome(method, &format!("{PREFIX}{target}")).map(|(_, sent)| sent);
+        let expected = expected
+            .map(|sent| format!("{PREFIX}{sent}"))
+            .map_err(str::to_owned);
+        assert_eq!(found, expected, "{method} {target}");
+    }
+}
+
+#[test]
+fn other_methods_are_told_which_there_are() {
+    for (method, path, expected) in [
+        ("GET", "/task", "405 POST"),
+        ("PUT", "/task/a", "405 GET"),
+        ("DELETE", "/tasks", "405 GET"),
+        ("HEAD", "/tasks", "405 GET"),
+        ("GET", "/supervisor/suspendAll", "405 POST"),
+        ("GET", "/supervisor/terminateAll/", "405 POST"),
+        ("POST", "/supervisor/history", "405 GET"),
+        ("PUT", "/supervisor", "405 POST,GET"),
+        ("PUT", "/datasources/a", "405 POST,DELETE"),
+        ("GET", "/action", "405 POST"),
+        ("GET", "/nothing", "404"),
+        ("POST", "/task/a/nothing", "404"),
+    ] {
+        assert_eq!(
+            outcome(method, &format!("{PREFIX}{path}")),
+            Err(expected.to_owned()),
+            "{method} {path}"
+        );
+    }
+}
+
+/// A path that a row serves.
+fn example(endpoint: &Endpoint) -> String {
+    let segments = endpoint.template.split('/').skip(1).map(|part| match part {
+        "{worker}" => "/worker.example:8091".to_owned(),
+        part if part.starts_with('{') => "/x1".to_owned(),
+        part => format!("/{part}"),
+    });
+    format!("{PREFIX}{}", segments.collect::<String>())
+}
+
+#[test]
+fn every_row_is_found_and_no_two_are_the_same() {
+    let mut names = BTreeSet::new();
+    let mut addresses = BTreeSet::new();
+    for endpoint in ENDPOINTS {
+        let found = outcome(endpoint.method, &example(endpoint)).map(|(operation, _)| operation);
+        assert_eq!(
+            found,
+            Ok(endpoint.operation),
+            "{} {}",
+            endpoint.method,
+            endpoint.template
+        );
+        assert!(
+            names.insert(endpoint.operation.name()),
+            "{}",
+            endpoint.operation.name()
+        );
+        assert!(
+            addresses.insert((endpoint.method, example(endpoint))),
+            "{}",
+            endpoint.template
+        );
+        let names_subject = endpoint.template.contains('{');
+        let by_subject = matches!(
+            endpoint.owner,
+            Owner::Path | Owner::Task | Owner::Supervisor
+        );
+        assert!(
+            !by_subject || names_subject,
+            "{} has no subject",
+            endpoint.template
+        );
+    }
+}
+
+#[test]
+fn what_changes_something_is_not_read_and_what_is_blocked_stays_so() {
+    for endpoint in ENDPOINTS {
+        let reads_by_post = [
+            Operation::TaskStatuses,
+            Operation::LockedIntervals,
+            Operation::LockedIntervalsV2,
+            Operation::ActiveLocks,
+        ];
+        if endpoint.action == Action::Read {
+            assert!(
+                endpoint.method == "GET" || reads_by_post.contains(&endpoint.operation),
+                "{}",
+                endpoint.template
+            );
+            assert_eq!(endpoint.repeat, Repeat::Yes, "{}", endpoint.template);
+        }
+        assert_eq!(
+            endpoint.action == Action::Blocked,
+            endpoint.template == "/action"
+        );
+    }
+}
+
+#[test]
+fn endpoints_come_and_go_with_releases() {
+    let of = |operation| {
+        ENDPOINTS
+            .iter()
+            .find(|row| row.operation == operation)
+            .expect("a row")
+    };
+    let version = |major| DruidVersion::new(major, 0, 0);
+    let locks = of(Operation::LockedIntervals);
+    assert!(locks.is_in(version(28)) && locks.is_in(version(30)) && !locks.is_in(version(31)));
+    let marks = of(Operation::MarkUsed);
+    assert!(!marks.is_in(version(31)) && marks.is_in(version(32)) && marks.is_in(version(37)));
+}
+
+use crate::druid::DruidVersion;
+
+proptest! {
+    /// The canonical form is its own canonical form, and names what the id names.
+    #[test]
+    fn canonical_paths_are_fixed_points(id in "[ -~äß日本]{1,20}") {
+        let target = format!("{PREFIX}/task/{}/status", encode_segment(&id));
+        if let Ok(Target::Below(path, _)) = CanonicalPath::parse(&target) {
+            let once = path.to_string();
+            prop_assert_eq!(&once, &target);
+            let Ok(Target::Below(again, None)) = CanonicalPath::parse(&once) else {
+                return Err(TestCaseError::fail("the canonical form has none"));
+            };
+            prop_assert_eq!(again.to_string(), once);
+            if let Ok(route) = Route::find("GET", path, None) {
+                let named = Subject::Task(id.parse().expect("the route took it"));
+                prop_assert_eq!(route.subject, named);
+            }
+        }
+    }
+
+    /// Nothing that a client can send panics, and what passes is what is sent.
+    #[test]
+    fn no_target_panics(target in "\\PC{0,60}") {
+        let _ = outcome("GET", &target);
+        let _ = outcome("GET", &format!("{PREFIX}/{target}"));
+    }
+}

@@ -1,0 +1,348 @@
+//! Metrics: the one list of them, with labels that clients cannot invent.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use prometheus::{
+    Encoder as _, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter,
+    IntCounterVec, Opts, Registry, TextEncoder,
+};
+
+use super::Outcome;
+
+/// What is read at the moment of a scrape instead of being counted on the way.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Readings {
+    /// Per Overlord: its address, its state's name, does it lead?
+    pub overlords: Vec<(String, &'static str, bool)>,
+    /// Client connections that are open.
+    pub connections: usize,
+    /// Buckets of the limiter.
+    pub limiter_keys: usize,
+    /// Logins that are remembered.
+    pub logins: usize,
+    /// Task owners that are remembered.
+    pub owners: usize,
+    /// Bytes of bodies that are being read or judged.
+    pub body_bytes: usize,
+    /// Access log lines that were dropped.
+    pub dropped_lines: u64,
+    /// Draining?
+    pub draining: bool,
+    /// How many configurations were taken since the start.
+    pub generation: u64,
+    /// Did the last reload fail?
+    pub reload_failed: bool,
+}
+
+/// All metrics of the process.
+pub struct Metrics {
+    registry: Registry,
+    requests: IntCounterVec,
+    durations: HistogramVec,
+    upstream_durations: Histogram,
+    decisions: IntCounterVec,
+    findings: IntCounterVec,
+    submissions: IntCounterVec,
+    attempts: IntCounterVec,
+    turned_away: IntCounterVec,
+    cut: IntCounter,
+    received: IntCounter,
+    sent: IntCounter,
+    overlords: GaugeVec,
+    leader: GaugeVec,
+    gauges: Vec<(Gauge, fn(&Readings) -> f64)>,
+    datasources: Mutex<Names>,
+}
+
+/// The datasources that labels may name: the first so many that were permitted.
+struct Names {
+    known: HashMap<String, ()>,
+    most: usize,
+}
+
+/// The label for all that labels do not name.
+const OTHER: &str = "other";
+
+/// From a status poll (1 ms) to a submission in a failover (60 s).
+const BUCKETS: [f64; 12] = [
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0,
+];
+
+impl Metrics {
+    /// The metrics, all at zero. At most `datasources` names become labels.
+    pub fn new(datasources: usize) -> Metrics {
+        let registry = Registry::new();
+        let counters = |name: &str, help: &str, labels: &[&str]| {
+            registered(&registry, IntCounterVec::new(Opts::new(name, help), labels))
+        };
+        let counter = |name: &str, help: &str| {
+            registered(&registry, IntCounter::with_opts(Opts::new(name, help)))
+        };
+        let gauges = |name: &str, help: &str, labels: &[&str]| {
+            registered(&registry, GaugeVec::new(Opts::new(name, help), labels))
+        };
+        let histogram =
+            |name: &str, help: &str| HistogramOpts::new(name, help).buckets(BUCKETS.to_vec());
+        let build = gauges(
+            "overgate_build_info",
+            "The version, as a label; always 1",
+            &["version"],
+        );
+        build
+            .with_label_values(&[env!("CARGO_PKG_VERSION")])
+            .set(1.0);
+        Metrics {
+            requests: counters(
+                "overgate_requests_total",
+                "Requests answered, by endpoint and class of status (`2xx`; `none`: the client left)",
+                &["operation", "status"],
+            ),
+            durations: registered(
+                &registry,
+                HistogramVec::new(
+                    histogram(
+                        "overgate_request_duration_seconds",
+                        "From a request's first byte to the end of its answer, by endpoint",
+                    ),
+                    &["operation"],
+                ),
+            ),
+            upstream_durations: registered(
+                &registry,
+                Histogram::with_opts(histogram(
+                    "overgate_upstream_duration_seconds",
+                    "Of it, the time spent waiting for the Overlord",
+                )),
+            ),
+            decisions: counters(
+                "overgate_decisions_total",
+                "Requests by the stage that made the answer and by the refusal's code (`none`: admitted)",
+                &["stage", "code"],
+            ),
+            findings: counters(
+                "overgate_findings_total",
+                "Findings in judged bodies, by code",
+                &["code"],
+            ),
+            submissions: counters(
+                "overgate_submissions_total",
+                "Submissions by the datasource they write (`other` beyond the first names) and outcome",
+                &["datasource", "outcome"],
+            ),
+            attempts: counters(
+                "overgate_upstream_attempts_total",
+                "Times a request was sent or tried to be sent, by the Overlord that was tried last",
+                &["overlord"],
+            ),
+            turned_away: counters(
+                "overgate_connections_turned_away_total",
+                "Connections closed before a request, by reason",
+                &["reason"],
+            ),
+            cut: counter(
+                "overgate_answers_cut_total",
+                "Answers that did not get to their end",
+            ),
+            received: counter("overgate_received_bytes_total", "Bytes of request bodies"),
+            sent: counter("overgate_sent_bytes_total", "Bytes of answer bodies"),
+            overlords: gauges(
+                "overgate_overlord_state",
+                "1 for the state that an Overlord was last seen in",
+                &["overlord", "state"],
+            ),
+            leader: gauges(
+                "overgate_overlord_leader",
+                "1 for the Overlord that requests are sent to",
+                &["overlord"],
+            ),
+            gauges: readings(&registry),
+            datasources: Mutex::new(Names {
+                known: HashMap::new(),
+                most: datasources,
+            }),
+            registry,
+        }
+    }
+
+    pub(super) fn count(&self, outcome: &Outcome) {
+        let class = match outcome.status {
+            0 => "none",
+            100..=199 => "1xx",
+            200..=299 => "2xx",
+            300..=399 => "3xx",
+            400..=499 => "4xx",
+            _ => "5xx",
+        };
+        let operation = outcome.operation;
+        self.requests.with_label_values(&[operation, class]).inc();
+        self.durations
+            .with_label_values(&[operation])
+            .observe(outcome.duration.as_secs_f64());
+        let code = outcome.code.unwrap_or("none");
+        self.decisions
+            .with_label_values(&[outcome.stage.name(), code])
+            .inc();
+        for finding in &outcome.findings {
+            self.findings.with_label_values(&[finding]).inc();
+        }
+        if operation == "submit-task" || operation == "submit-supervisor" {
+            self.count_submission(outcome);
+        }
+        if outcome.attempts > 0 {
+            let overlord = outcome.upstream.as_deref().unwrap_or("none");
+            self.attempts
+                .with_label_values(&[overlord])
+                .inc_by(outcome.attempts.into());
+            self.upstream_durations
+                .observe(outcome.upstream_time.as_secs_f64());
+        }
+        if outcome.cut {
+            self.cut.inc();
+        }
+        self.received.inc_by(outcome.received);
+        self.sent.inc_by(outcome.sent);
+    }
+
+    fn count_submission(&self, outcome: &Outcome) {
+        let result = match outcome.status {
+            200..=299 => "accepted",
+            _ if outcome.attempts == 0 => "refused",
+            400..=499 => "refused-by-druid",
+            _ => "failed",
+        };
+        // Only names that somebody may write become labels: invented ones are refused before.
+        let permitted = outcome.attempts > 0;
+        let name = outcome
+            .datasources
+            .first()
+            .map_or("none", |name| self.label(name, permitted));
+        self.submissions.with_label_values(&[name, result]).inc();
+    }
+
+    fn label<'n>(&self, name: &'n str, may_be_new: bool) -> &'n str {
+        let mut names = self
+            .datasources
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if names.known.contains_key(name) {
+            return name;
+        }
+        if may_be_new && names.known.len() < names.most {
+            names.known.insert(name.to_owned(), ());
+            return name;
+        }
+        OTHER
+    }
+
+    /// Counts a connection that was closed before it had sent a request.
+    pub fn turned_away(&self, reason: &'static str) {
+        self.turned_away.with_label_values(&[reason]).inc();
+    }
+
+    /// All metrics in Prometheus' text format, with `readings` as of now.
+    pub fn scrape(&self, readings: &Readings) -> String {
+        self.overlords.reset();
+        self.leader.reset();
+        for (address, state, leads) in &readings.overlords {
+            self.overlords
+                .with_label_values(&[address.as_str(), state])
+                .set(1.0);
+            self.leader
+                .with_label_values(&[address.as_str()])
+                .set(f64::from(u8::from(*leads)));
+        }
+        for (gauge, read) in &self.gauges {
+            gauge.set(read(readings));
+        }
+        let mut text = Vec::new();
+        if let Err(error) = TextEncoder::new().encode(&self.registry.gather(), &mut text) {
+            tracing::error!(%error, "cannot write the metrics");
+        }
+        String::from_utf8(text).unwrap_or_default()
+    }
+}
+
+impl std::fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Metrics")
+    }
+}
+
+/// Counts have far fewer than 2^53 values.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a gauge that large is off by less than one in 2^53"
+)]
+fn float(count: u64) -> f64 {
+    count as f64
+}
+
+fn readings(registry: &Registry) -> Vec<(Gauge, fn(&Readings) -> f64)> {
+    let gauge =
+        |name: &str, help: &str| registered(registry, Gauge::with_opts(Opts::new(name, help)));
+    vec![
+        (
+            gauge("overgate_connections", "Client connections that are open"),
+            |now| float(now.connections as u64),
+        ),
+        (
+            gauge("overgate_limiter_keys", "Buckets of the rate limits"),
+            |now| float(now.limiter_keys as u64),
+        ),
+        (
+            gauge("overgate_login_cache_entries", "Logins that are remembered"),
+            |now| float(now.logins as u64),
+        ),
+        (
+            gauge(
+                "overgate_owner_cache_entries",
+                "Task owners that are remembered",
+            ),
+            |now| float(now.owners as u64),
+        ),
+        (
+            gauge(
+                "overgate_body_memory_bytes",
+                "Memory held for bodies that are read or judged",
+            ),
+            |now| float(now.body_bytes as u64),
+        ),
+        (
+            gauge(
+                "overgate_access_log_dropped_lines",
+                "Access log lines that were dropped",
+            ),
+            |now| float(now.dropped_lines),
+        ),
+        (
+            gauge("overgate_draining", "1 while the gateway stops"),
+            |now| f64::from(u8::from(now.draining)),
+        ),
+        (
+            gauge(
+                "overgate_config_generation",
+                "Configurations taken since the start",
+            ),
+            |now| float(now.generation),
+        ),
+        (
+            gauge(
+                "overgate_config_reload_failed",
+                "1 if the last reload was refused",
+            ),
+            |now| f64::from(u8::from(now.reload_failed)),
+        ),
+    ]
+}
+
+fn registered<C>(registry: &Registry, collector: prometheus::Result<C>) -> C
+where
+    C: prometheus::core::Collector + Clone + 'static,
+{
+    let collector = collector.expect("names and labels of metrics are constants");
+    registry
+        .register(Box::new(collector.clone()))
+        .expect("every metric is registered once");
+    collector
+}

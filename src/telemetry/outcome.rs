@@ -1,0 +1,163 @@
+//! The one record of an exchange.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+
+/// Which stage ended the exchange.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stage {
+    /// The header's bytes.
+    Edge,
+    /// The path or the query.
+    Path,
+    /// Who is it?
+    Identity,
+    /// Which endpoint?
+    Route,
+    /// May this principal do this at all?
+    Standing,
+    /// Whose task or supervisor is it?
+    Owner,
+    /// The body's bytes.
+    Body,
+    /// The body as JSON.
+    Document,
+    /// What the body says.
+    Spec,
+    /// May this principal do this to these datasources?
+    Authorize,
+    /// Schema and rules.
+    Review,
+    /// Limits.
+    Quota,
+    /// The Overlord did not answer.
+    Upstream,
+    /// Answered.
+    Done,
+}
+
+impl Stage {
+    /// All stages, in the order of a request's way.
+    pub const ALL: [Stage; 14] = [
+        Stage::Edge,
+        Stage::Path,
+        Stage::Identity,
+        Stage::Route,
+        Stage::Standing,
+        Stage::Owner,
+        Stage::Body,
+        Stage::Document,
+        Stage::Spec,
+        Stage::Authorize,
+        Stage::Review,
+        Stage::Quota,
+        Stage::Upstream,
+        Stage::Done,
+    ];
+
+    /// Its name in metrics and logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Stage::Edge => "edge",
+            Stage::Path => "path",
+            Stage::Identity => "identity",
+            Stage::Route => "route",
+            Stage::Standing => "standing",
+            Stage::Owner => "owner",
+            Stage::Body => "body",
+            Stage::Document => "document",
+            Stage::Spec => "spec",
+            Stage::Authorize => "authorize",
+            Stage::Review => "review",
+            Stage::Quota => "quota",
+            Stage::Upstream => "upstream",
+            Stage::Done => "done",
+        }
+    }
+}
+
+/// What became of one request. A line of the access log; holds no body and no secret.
+#[derive(Debug, Clone, Serialize)]
+pub struct Outcome {
+    /// RFC 3339, when the request's first byte came.
+    pub time: String,
+    /// As in the answer's `X-Request-Id`.
+    pub request_id: String,
+    /// The client's address, proxies that are trusted taken away.
+    pub source: IpAddr,
+    /// The user, once known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub principal: Option<Arc<str>>,
+    /// The method, when the edge let it pass.
+    pub method: String,
+    /// The canonical path; empty when there is none.
+    pub path: String,
+    /// The endpoint, from the route table; `none` before it is known.
+    pub operation: &'static str,
+    /// What the request reads or writes, at most ten.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub datasources: Vec<String>,
+    /// The task or supervisor.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// The status sent to the client; 0 when it left before.
+    pub status: u16,
+    /// The stage that made the answer.
+    pub stage: Stage,
+    /// Why it was refused: the problem's code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<&'static str>,
+    /// The role that allowed it, or the limit that refused it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<Arc<str>>,
+    /// Codes of findings that would have refused it, or warned.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<&'static str>,
+    /// Judged, reported, and let through because of `mode = "audit"`.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub audited: bool,
+    /// The Overlord that was asked last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upstream: Option<String>,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// From the first byte to the end of the answer.
+    #[serde(rename = "duration_ms", serialize_with = "millis")]
+    pub duration: Duration,
+    /// Of it, waiting for the Overlord.
+    #[serde(rename = "upstream_ms", serialize_with = "millis")]
+    pub upstream_time: Duration,
+    /// Bytes of the request's body.
+    pub received: u64,
+    /// Bytes of the answer's body.
+    pub sent: u64,
+    /// The answer did not get to its end.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub cut: bool,
+}
+
+/// Milliseconds with three digits behind the point.
+fn millis<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    let micros = u32::try_from(duration.as_micros()).unwrap_or(u32::MAX);
+    serializer.serialize_f64(f64::from(micros) / 1_000.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_stage_is_named_once_and_as_serde_names_it() {
+        for stage in Stage::ALL {
+            let json = serde_json::to_string(&stage).expect("a string");
+            assert_eq!(json, format!("\"{}\"", stage.name()));
+        }
+        let names: std::collections::BTreeSet<_> =
+            Stage::ALL.iter().map(|stage| stage.name()).collect();
+        assert_eq!(names.len(), Stage::ALL.len());
+    }
+}

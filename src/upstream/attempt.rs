@@ -1,0 +1,340 @@
+//! One request to one node over Pingora's connector, and its answer.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::protocols::http::client::HttpSession;
+use pingora::upstreams::peer::HttpPeer;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::{Node, Overlords};
+
+/// A node's name is looked up again after this time.
+const ADDRESS_LIFETIME: Duration = Duration::from_secs(30);
+
+/// A request as it goes upstream, whole.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// GET, POST or DELETE.
+    pub method: Method,
+    /// The canonical path with its query.
+    pub target: String,
+    /// What is sent besides `Host`, `Authorization`, `Content-Length` and `Content-Type`.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// A JSON body; `None` sends no `Content-Type`.
+    pub body: Option<Bytes>,
+}
+
+impl Request {
+    /// A GET of ours, asking for an answer that is not compressed.
+    pub fn get(target: impl Into<String>) -> Request {
+        Request {
+            method: Method::GET,
+            target: target.into(),
+            headers: Vec::new(),
+            body: None,
+        }
+    }
+
+    /// A POST of ours without a body.
+    pub fn post(target: impl Into<String>) -> Request {
+        Request {
+            method: Method::POST,
+            target: target.into(),
+            headers: Vec::new(),
+            body: None,
+        }
+    }
+}
+
+/// Status and headers of an answer.
+#[derive(Debug, Clone)]
+pub struct Head {
+    /// The status.
+    pub status: StatusCode,
+    /// All headers, as Pingora holds them (order and case kept).
+    pub fields: Box<ResponseHeader>,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    /// Nothing of the request can have arrived.
+    #[error("cannot connect to the Overlord")]
+    NotSent(#[source] Box<pingora::Error>),
+    /// The node's name has no address.
+    #[error("cannot look up the Overlord's name")]
+    NotFound(#[source] std::io::Error),
+    /// The request may have arrived; the answer did not.
+    #[error("the Overlord closed the connection before it had answered")]
+    Cut(#[source] Box<pingora::Error>),
+    /// The request may have arrived; no answer in time.
+    #[error("the Overlord did not answer in time")]
+    Late,
+}
+
+/// Why an answer's body ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The node closed the connection or paused too long.
+    #[error("the Overlord's answer was cut")]
+    Cut(#[source] Box<pingora::Error>),
+    /// Longer than the reader wants.
+    #[error("the Overlord's answer is larger than {limit} bytes")]
+    TooLarge {
+        /// The limit.
+        limit: usize,
+    },
+}
+
+/// An answer whose header is here and whose body is still coming. Dropping it closes the
+/// connection; reading it to its end gives the connection back to the pool.
+pub struct Answer {
+    /// Status and headers.
+    pub head: Head,
+    first: Option<Bytes>,
+    session: Option<HttpSession>,
+    peer: HttpPeer,
+    overlords: Arc<Overlords>,
+    whole_request_written: bool,
+}
+
+/// The nodes' addresses, looked up now and then: Pingora's own look-up blocks and panics.
+pub(super) struct Addresses(Vec<Mutex<Option<(SocketAddr, Instant)>>>);
+
+impl Addresses {
+    pub(super) fn new(nodes: usize) -> Addresses {
+        Addresses(std::iter::repeat_with(Mutex::default).take(nodes).collect())
+    }
+
+    async fn of(&self, index: usize, node: &Node) -> std::io::Result<SocketAddr> {
+        let slot = self.0.get(index);
+        let known = slot.and_then(|slot| *slot.lock().unwrap_or_else(PoisonError::into_inner));
+        if let Some((address, at)) = known
+            && at.elapsed() < ADDRESS_LIFETIME
+        {
+            return Ok(address);
+        }
+        let mut found = tokio::net::lookup_host((node.host.as_str(), node.port)).await?;
+        let address = found
+            .next()
+            .ok_or_else(|| std::io::Error::other("the name has no address"))?;
+        if let Some(slot) = slot {
+            *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some((address, Instant::now()));
+        }
+        Ok(address)
+    }
+
+    fn forget(&self, index: usize) {
+        if let Some(slot) = self.0.get(index) {
+            *slot.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        }
+    }
+}
+
+impl Overlords {
+    async fn peer(&self, index: usize) -> Result<(HttpPeer, &Node), SendError> {
+        let node =
+            self.settings.nodes.get(index).ok_or_else(|| {
+                SendError::NotFound(std::io::Error::other("there is no such node"))
+            })?;
+        let address = timeout(
+            self.settings.connect_timeout,
+            self.addresses.of(index, node),
+        )
+        .await
+        .unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut)))
+        .map_err(SendError::NotFound)?;
+        let mut peer = HttpPeer::new(address, node.tls, node.host.clone());
+        peer.options.connection_timeout = Some(self.settings.connect_timeout);
+        peer.options.total_connection_timeout = Some(self.settings.connect_timeout);
+        peer.options.read_timeout = Some(self.settings.response_timeout);
+        peer.options.write_timeout = Some(self.settings.write_timeout);
+        peer.options.idle_timeout = Some(self.settings.idle_timeout);
+        Ok((peer, node))
+    }
+
+    /// Sends `request` to a node and waits for the answer's header, until `deadline` at most.
+    ///
+    /// # Errors
+    /// [`SendError`]; only `NotSent` and `NotFound` say that nothing arrived.
+    pub(super) async fn send(
+        self: &Arc<Self>,
+        index: usize,
+        request: &Request,
+        deadline: Instant,
+    ) -> Result<Answer, SendError> {
+        let (peer, node) = self.peer(index).await?;
+        let head = self
+            .request_header(node, request)
+            .map_err(SendError::NotSent)?;
+        let connected = timeout_at(deadline, self.connector.get_http_session(&peer)).await;
+        let (mut session, _reused) = match connected {
+            Ok(Ok(connected)) => connected,
+            Ok(Err(error)) => {
+                self.addresses.forget(index);
+                return Err(SendError::NotSent(error));
+            }
+            Err(_) => return Err(SendError::Late),
+        };
+        // The connector leaves PeerOptions' timeouts to Pingora's proxy, which is not used here.
+        session.set_write_timeout(Some(self.settings.write_timeout));
+        session.set_read_timeout(Some(self.settings.response_timeout));
+        let exchange = write_and_wait(&mut session, head, request.body.clone());
+        let wrote = match timeout_at(deadline, exchange).await {
+            Ok(Ok(wrote)) => wrote,
+            Ok(Err(error)) if matches!(error.etype(), pingora::ErrorType::ReadTimedout) => {
+                return Err(SendError::Late);
+            }
+            Ok(Err(error)) => return Err(SendError::Cut(error)),
+            Err(_) => return Err(SendError::Late),
+        };
+        session.set_read_timeout(Some(self.settings.read_timeout));
+        let fields = match session.response_header() {
+            Some(fields) => Box::new(fields.clone()),
+            None => {
+                return Err(SendError::Cut(pingora::Error::new(
+                    pingora::ErrorType::ReadError,
+                )));
+            }
+        };
+        Ok(Answer {
+            head: Head {
+                status: fields.status,
+                fields,
+            },
+            first: None,
+            session: Some(session),
+            peer,
+            overlords: self.clone(),
+            whole_request_written: wrote,
+        })
+    }
+
+    fn request_header(
+        &self,
+        node: &Node,
+        request: &Request,
+    ) -> Result<Box<RequestHeader>, Box<pingora::Error>> {
+        let mut head = RequestHeader::build(
+            request.method.clone(),
+            request.target.as_bytes(),
+            Some(request.headers.len() + 5),
+        )?;
+        head.insert_header(header::HOST, node.authority())?;
+        if let Some(authorization) = &self.settings.authorization {
+            head.insert_header(header::AUTHORIZATION, authorization.clone())?;
+        }
+        for (name, value) in &request.headers {
+            head.append_header(name.clone(), value.clone())?;
+        }
+        if let Some(body) = &request.body {
+            head.insert_header(header::CONTENT_TYPE, "application/json")?;
+            head.insert_header(header::CONTENT_LENGTH, body.len())?;
+        } else if request.method != Method::GET {
+            // Without it Pingora would write no framing at all, and Jetty would read on.
+            head.insert_header(header::CONTENT_LENGTH, 0)?;
+        }
+        Ok(Box::new(head))
+    }
+}
+
+/// Writes the request and reads on to the final header; tells whether all of it was written.
+async fn write_and_wait(
+    session: &mut HttpSession,
+    head: Box<RequestHeader>,
+    body: Option<Bytes>,
+) -> Result<bool, Box<pingora::Error>> {
+    session.write_request_header(head).await?;
+    let wrote = match body {
+        Some(body) => match session.write_request_body(body, true).await {
+            Ok(()) => session.finish_request_body().await,
+            failed => failed,
+        },
+        None => session.finish_request_body().await,
+    };
+    loop {
+        // A failed write is not yet a failed exchange: Druid may have answered and hung up.
+        if let Err(error) = session.read_response_header().await {
+            return Err(wrote.err().unwrap_or(error));
+        }
+        if session
+            .response_header()
+            .is_some_and(|head| !head.status.is_informational())
+        {
+            return Ok(wrote.is_ok());
+        }
+    }
+}
+
+impl Answer {
+    /// Reads the first piece of the body, so that a cut before it can still be mended.
+    pub(super) async fn prefetch(&mut self) -> Result<(), ReadError> {
+        if self.first.is_none() {
+            self.first = self.read().await?;
+        }
+        Ok(())
+    }
+
+    /// The next piece of the body; `None` at its end.
+    ///
+    /// # Errors
+    /// [`ReadError::Cut`]
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, ReadError> {
+        match self.first.take() {
+            Some(first) => Ok(Some(first)),
+            None => self.read().await,
+        }
+    }
+
+    async fn read(&mut self) -> Result<Option<Bytes>, ReadError> {
+        let Some(session) = self.session.as_mut() else {
+            return Ok(None);
+        };
+        loop {
+            match session.read_response_body().await {
+                Ok(Some(chunk)) if chunk.is_empty() => {}
+                Ok(Some(chunk)) => return Ok(Some(chunk)),
+                Ok(None) => break,
+                Err(error) => return Err(ReadError::Cut(error)),
+            }
+        }
+        if let Some(session) = self.session.take()
+            && self.whole_request_written
+        {
+            let idle = Some(self.overlords.settings.idle_timeout);
+            self.overlords
+                .connector
+                .release_http_session(session, &self.peer, idle)
+                .await;
+        }
+        Ok(None)
+    }
+
+    /// Reads the rest of the body, up to `limit` bytes.
+    ///
+    /// # Errors
+    /// [`ReadError`]
+    pub async fn whole(&mut self, limit: usize) -> Result<Bytes, ReadError> {
+        let mut whole = BytesMut::new();
+        while let Some(chunk) = self.chunk().await? {
+            if whole.len() + chunk.len() > limit {
+                return Err(ReadError::TooLarge { limit });
+            }
+            whole.extend_from_slice(&chunk);
+        }
+        Ok(whole.freeze())
+    }
+}
+
+impl std::fmt::Debug for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Answer")
+            .field("status", &self.head.status)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,137 @@
+//! The Overlords: which of them leads, how a request reaches it, and what a cut answer means.
+
+mod attempt;
+mod exchange;
+mod leader;
+mod owner;
+mod probe;
+mod stored;
+
+pub use attempt::{Answer, Head, ReadError, Request, SendError};
+pub use exchange::{Failure, Plan, Trail};
+pub use leader::{LeaderView, NodeState};
+pub use owner::{Owner, Owners};
+pub use stored::{Submission, Submitted};
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use http::HeaderValue;
+use pingora::connectors::ConnectorOptions;
+use pingora::connectors::http::Connector;
+use tokio::sync::{Notify, watch};
+
+/// Upstream connections that are kept, in all.
+const POOL_SIZE: usize = 128;
+
+/// How to reach the Overlords.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The nodes, in the configuration's order.
+    pub nodes: Vec<Node>,
+    /// The gateway's own `Authorization`.
+    pub authorization: Option<HeaderValue>,
+    /// A file of CA certificates for TLS nodes; the system's store without.
+    pub ca: Option<String>,
+    /// How often each node is asked whether it leads.
+    pub probe_interval: Duration,
+    /// Opening a connection, TLS included.
+    pub connect_timeout: Duration,
+    /// From the request's end to the answer's header.
+    pub response_timeout: Duration,
+    /// Between two pieces of an answer.
+    pub read_timeout: Duration,
+    /// Between two pieces of a request that the node takes.
+    pub write_timeout: Duration,
+    /// An unused connection is kept this long.
+    pub idle_timeout: Duration,
+    /// The wall clock: a task that was stored under our id is ours only if it is younger than the
+    /// request.
+    pub wall_clock: fn() -> jiff::Timestamp,
+}
+
+/// One Overlord's address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Node {
+    /// `https`?
+    pub tls: bool,
+    /// A name or an IP address.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+}
+
+impl Node {
+    /// `host:port`, an IPv6 address in brackets: the `Host` that the node is sent.
+    pub fn authority(&self) -> String {
+        if self.host.contains(':') {
+            format!("[{}]:{}", self.host, self.port)
+        } else {
+            format!("{}:{}", self.host, self.port)
+        }
+    }
+}
+
+/// The configured Overlords: a handle that everybody shares.
+pub struct Overlords {
+    settings: Settings,
+    connector: Connector,
+    addresses: attempt::Addresses,
+    view: watch::Sender<LeaderView>,
+    wake: Vec<Notify>,
+    jitter: Mutex<u64>,
+}
+
+impl Overlords {
+    /// Connects to nobody yet; [`Overlords::probe`] finds the leader. `seed` makes the jitter.
+    pub fn new(settings: Settings, seed: u64) -> Arc<Overlords> {
+        let mut options = ConnectorOptions::new(POOL_SIZE);
+        options.ca_file.clone_from(&settings.ca);
+        let nodes = settings.nodes.len();
+        Arc::new(Overlords {
+            connector: Connector::new(Some(options)),
+            addresses: attempt::Addresses::new(nodes),
+            view: watch::Sender::new(LeaderView::new(nodes)),
+            wake: std::iter::repeat_with(Notify::new).take(nodes).collect(),
+            jitter: Mutex::new(seed | 1),
+            settings,
+        })
+    }
+
+    /// What is known of the nodes now.
+    pub fn view(&self) -> LeaderView {
+        self.view.borrow().clone()
+    }
+
+    /// The nodes, in the view's order.
+    pub fn nodes(&self) -> &[Node] {
+        &self.settings.nodes
+    }
+
+    /// This node was refused, redirected or was not ready: whoever leads must be found anew.
+    fn distrust(&self, node: usize) {
+        self.view.send_if_modified(|view| view.distrust(node));
+        for wake in &self.wake {
+            wake.notify_one();
+        }
+    }
+
+    /// A time in `[0, limit)`, spread enough that requests which waited together do not return
+    /// together (xorshift64; nothing secret hangs on it).
+    fn jitter(&self, limit: Duration) -> Duration {
+        let mut state = self.jitter.lock().unwrap_or_else(PoisonError::into_inner);
+        *state ^= *state << 13;
+        *state ^= *state >> 7;
+        *state ^= *state << 17;
+        let share = u32::try_from(*state >> 48).unwrap_or(0);
+        limit * share / (1 << 16)
+    }
+}
+
+impl std::fmt::Debug for Overlords {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Overlords")
+            .field("nodes", &self.settings.nodes)
+            .finish_non_exhaustive()
+    }
+}

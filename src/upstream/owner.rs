@@ -1,0 +1,327 @@
+//! Which datasources a task or a supervisor belongs to, asked of the leader.
+//!
+//! A task's datasource never changes, so a positive answer is kept; "unknown" is never kept, since
+//! the task may appear at any time. A supervisor's spec can change at any time: it is kept for
+//! reads only, and only for [`SUPERVISOR_LIFETIME`].
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use http::StatusCode;
+use serde::Deserialize;
+use tokio::time::{Instant, timeout_at};
+
+use super::exchange::{Failure, Plan, Trail};
+use super::{Overlords, Request};
+use crate::druid::{DataSource, SupervisorId, TaskId};
+use crate::route::encode_segment;
+
+/// Task owners in each half of the cache; some 300 bytes each.
+const HALF: usize = 50_000;
+
+/// Supervisors remembered.
+const SUPERVISORS: usize = 5_000;
+
+/// How long a supervisor's datasources are believed, for reads.
+const SUPERVISOR_LIFETIME: Duration = Duration::from_secs(2);
+
+/// The largest answer of the leader that is read to find an owner.
+const LARGEST: usize = 32 << 20;
+
+/// Whom something belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Owner {
+    /// These datasources; at least one.
+    DataSources(Vec<DataSource>),
+    /// It exists, and its datasource cannot be told or has no name that a grant could cover: it
+    /// is for those who may touch everything.
+    Unnamed,
+}
+
+/// Looks up owners and remembers them.
+#[derive(Debug)]
+pub struct Owners {
+    overlords: Arc<Overlords>,
+    tasks: Mutex<Halves<TaskId, Owner>>,
+    supervisors: Mutex<HashMap<SupervisorId, (Owner, Instant)>>,
+}
+
+/// A bounded map that forgets its older half at once.
+#[derive(Debug)]
+struct Halves<K, V> {
+    young: HashMap<K, V>,
+    old: HashMap<K, V>,
+    half: usize,
+}
+
+impl<K: Hash + Eq + Clone, V: Clone> Halves<K, V> {
+    fn new(half: usize) -> Halves<K, V> {
+        Halves {
+            young: HashMap::new(),
+            old: HashMap::new(),
+            half,
+        }
+    }
+
+    fn get(&mut self, key: &K) -> Option<V> {
+        if let Some(value) = self.young.get(key) {
+            return Some(value.clone());
+        }
+        let value = self.old.remove(key)?;
+        self.put(key.clone(), value.clone());
+        Some(value)
+    }
+
+    fn put(&mut self, key: K, value: V) {
+        if self.young.len() >= self.half {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.young.insert(key, value);
+    }
+
+    fn len(&self) -> usize {
+        self.young.len() + self.old.len()
+    }
+}
+
+#[derive(Deserialize)]
+struct TaskAnswer {
+    status: TaskFields,
+}
+
+#[derive(Deserialize)]
+struct TaskFields {
+    #[serde(rename = "dataSource")]
+    datasource: Option<String>,
+}
+
+impl Owners {
+    /// Owners as the leader among `overlords` tells them.
+    pub fn new(overlords: Arc<Overlords>) -> Owners {
+        Owners {
+            overlords,
+            tasks: Mutex::new(Halves::new(HALF)),
+            supervisors: Mutex::default(),
+        }
+    }
+
+    /// How many tasks are remembered.
+    pub fn remembered(&self) -> usize {
+        self.tasks().len()
+    }
+
+    /// Takes note of a task that was just accepted.
+    pub fn learn(&self, id: TaskId, datasource: DataSource) {
+        self.tasks().put(id, Owner::DataSources(vec![datasource]));
+    }
+
+    /// Forgets a supervisor that is about to change.
+    pub fn forget(&self, id: &SupervisorId) {
+        self.supervisors().remove(id);
+    }
+
+    /// Whom a task belongs to; `None`: there is no such task.
+    ///
+    /// # Errors
+    /// [`Failure`]: the leader could not be asked.
+    pub async fn task(&self, id: &TaskId, deadline: Instant) -> Result<Option<Owner>, Failure> {
+        if let Some(owner) = self.tasks().get(id) {
+            return Ok(Some(owner));
+        }
+        let target = format!(
+            "/druid/indexer/v1/task/{}/status",
+            encode_segment(id.as_str())
+        );
+        let Some(body) = self.fetch(target, deadline).await? else {
+            return Ok(None);
+        };
+        let named = serde_json::from_slice::<TaskAnswer>(&body)
+            .ok()
+            .and_then(|answer| answer.status.datasource)
+            .and_then(|name| name.parse::<DataSource>().ok());
+        let owner = named.map_or(Owner::Unnamed, |datasource| {
+            Owner::DataSources(vec![datasource])
+        });
+        self.tasks().put(id.clone(), owner.clone());
+        Ok(Some(owner))
+    }
+
+    /// Whom a supervisor belongs to; `None`: there is no such supervisor. `fresh` asks the leader
+    /// in any case: for every operation that changes something.
+    ///
+    /// # Errors
+    /// [`Failure`]: the leader could not be asked.
+    pub async fn supervisor(
+        &self,
+        id: &SupervisorId,
+        fresh: bool,
+        deadline: Instant,
+    ) -> Result<Option<Owner>, Failure> {
+        if !fresh
+            && let Some((owner, at)) = self.supervisors().get(id)
+            && at.elapsed() < SUPERVISOR_LIFETIME
+        {
+            return Ok(Some(owner.clone()));
+        }
+        let target = format!(
+            "/druid/indexer/v1/supervisor/{}",
+            encode_segment(id.as_str())
+        );
+        let Some(body) = self.fetch(target, deadline).await? else {
+            return Ok(None);
+        };
+        let owner = spec_owner(&body);
+        let mut supervisors = self.supervisors();
+        if supervisors.len() >= SUPERVISORS {
+            supervisors.retain(|_, (_, at)| at.elapsed() < SUPERVISOR_LIFETIME);
+        }
+        if supervisors.len() < SUPERVISORS {
+            supervisors.insert(id.clone(), (owner.clone(), Instant::now()));
+        }
+        Ok(Some(owner))
+    }
+
+    /// A GET's body; `None` for 404.
+    async fn fetch(
+        &self,
+        target: String,
+        deadline: Instant,
+    ) -> Result<Option<bytes::Bytes>, Failure> {
+        let plan = Plan {
+            repeatable: true,
+            deadline,
+            unavailable_is_an_answer: false,
+        };
+        let mut trail = Trail::default();
+        let mut answer = self
+            .overlords
+            .exchange(&Request::get(target), plan, &mut trail)
+            .await?;
+        let body = timeout_at(deadline, answer.whole(LARGEST))
+            .await
+            .map_err(|_| Failure::Late)?
+            .map_err(|_| Failure::Lost(None))?;
+        match answer.head.status {
+            StatusCode::OK => Ok(Some(body)),
+            StatusCode::NOT_FOUND => Ok(None),
+            _ => Err(Failure::Lost(None)),
+        }
+    }
+
+    fn tasks(&self) -> MutexGuard<'_, Halves<TaskId, Owner>> {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn supervisors(&self) -> MutexGuard<'_, HashMap<SupervisorId, (Owner, Instant)>> {
+        self.supervisors
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The datasources that a stored supervisor spec names.
+fn spec_owner(body: &[u8]) -> Owner {
+    match serde_json::from_slice::<serde_json::Value>(body) {
+        Ok(spec) => owner_in(&spec),
+        Err(_) => Owner::Unnamed,
+    }
+}
+
+/// The same for a spec that is part of a longer answer. All places where any kind of supervisor
+/// keeps its datasource count: a spec that names two belongs to both.
+pub(crate) fn owner_in(spec: &serde_json::Value) -> Owner {
+    let single = [
+        "/spec/dataSchema/dataSource",
+        "/dataSchema/dataSource",
+        "/spec/dataSource",
+        "/dataSource",
+        "/baseDataSource",
+    ];
+    let mut names: Vec<&serde_json::Value> = single
+        .iter()
+        .filter_map(|pointer| spec.pointer(pointer))
+        .filter(|name| !name.is_null())
+        .collect();
+    if let Some(list) = spec
+        .get("dataSources")
+        .and_then(serde_json::Value::as_array)
+    {
+        names.extend(list);
+    }
+    let mut datasources = Vec::new();
+    for name in names {
+        match name
+            .as_str()
+            .and_then(|name| name.parse::<DataSource>().ok())
+        {
+            Some(datasource) if !datasources.contains(&datasource) => datasources.push(datasource),
+            Some(_) => {}
+            None => return Owner::Unnamed,
+        }
+    }
+    if datasources.is_empty() {
+        Owner::Unnamed
+    } else {
+        Owner::DataSources(datasources)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_supervisor_belongs_to_every_datasource_it_names() {
+        let cases: &[(&str, Option<&[&str]>)] = &[
+            (
+                r#"{"type":"kafka","spec":{"dataSchema":{"dataSource":"a"}}}"#,
+                Some(&["a"]),
+            ),
+            (
+                r#"{"type":"kafka","dataSchema":{"dataSource":"a"},"spec":null}"#,
+                Some(&["a"]),
+            ),
+            (
+                r#"{"spec":{"dataSchema":{"dataSource":"a"}},"dataSchema":{"dataSource":"b"}}"#,
+                Some(&["a", "b"]),
+            ),
+            (
+                r#"{"type":"autocompact","spec":{"dataSource":"a"}}"#,
+                Some(&["a"]),
+            ),
+            (
+                r#"{"type":"NoopSupervisorSpec","type":"noop","dataSources":["a","b"]}"#,
+                Some(&["a", "b"]),
+            ),
+            (r#"{"type":"NoopSupervisorSpec","type":"noop"}"#, None),
+            (r#"{"dataSource":"a/b"}"#, None),
+            (r#"{"dataSource":5}"#, None),
+            ("not json", None),
+        ];
+        for (body, expected) in cases {
+            let expected = expected.map_or(Owner::Unnamed, |names| {
+                Owner::DataSources(
+                    names
+                        .iter()
+                        .map(|name| name.parse().expect("a name"))
+                        .collect(),
+                )
+            });
+            assert_eq!(spec_owner(body.as_bytes()), expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn the_cache_is_bounded_and_keeps_what_is_used() {
+        let mut halves = Halves::new(10);
+        halves.put(0, 'x');
+        for number in 1..100 {
+            halves.put(number, 'y');
+            assert_eq!(halves.get(&0), Some('x'), "asked for again and again");
+            assert!(halves.len() <= 20);
+        }
+        assert_eq!(halves.get(&1), None);
+    }
+}
