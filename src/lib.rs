@@ -9,5 +9,7 @@ pub mod listener;
 pub mod policy;
 pub mod quota;
 pub mod route;
+pub mod schema;
+pub mod spec;
 pub mod telemetry;
 pub mod upstream;

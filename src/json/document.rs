@@ -115,13 +115,37 @@ impl Document {
         position(&self.bytes, lines, offset)
     }
 
-    /// The node that stands at `index` on the tape; the root for an index that is none.
-    pub(crate) fn node(&self, index: u32) -> Node<'_> {
-        let known = (index as usize) < self.cells.len();
-        Node {
-            document: self,
-            index: if known { index } else { 0 },
+    /// The node that a JSON Pointer (RFC 6901) leads to.
+    pub fn find(&self, pointer: &str) -> Option<Node<'_>> {
+        let tokens = match pointer {
+            "" => return Some(self.root()),
+            _ => pointer.strip_prefix('/')?.split('/'),
+        };
+        let mut node = self.root();
+        for token in tokens {
+            node = match node.kind() {
+                Kind::Array => node.elements().nth(token.parse().ok()?)?,
+                Kind::Object => node.get(&token.replace("~1", "/").replace("~0", "~"))?,
+                Kind::Null | Kind::Boolean | Kind::Number | Kind::String => return None,
+            };
         }
+        Some(node)
+    }
+
+    /// A document that is one string.
+    pub fn of_text(text: &str) -> Document {
+        let bytes = serde_json::to_vec(text).unwrap_or_default();
+        let end = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        let escaped = bytes.contains(&b'\\');
+        let cell = Cell {
+            start: 0,
+            end,
+            next: 1,
+            extra: 0,
+            kind: Kind::String,
+            escaped,
+        };
+        Document::new(Bytes::from(bytes), vec![cell])
     }
 
     fn cell(&self, index: u32) -> Cell {
@@ -189,6 +213,11 @@ impl<'d> Node<'d> {
     /// Its place on the tape: a number that no other node of the document has.
     pub(crate) fn index(self) -> u32 {
         self.index
+    }
+
+    /// How many cells it takes: itself and all that it holds.
+    pub(crate) fn cells(self) -> usize {
+        (self.cell().next as usize).saturating_sub(self.index as usize)
     }
 
     /// What it is.
@@ -327,6 +356,11 @@ impl<'d> Node<'d> {
         }
         pointer
     }
+}
+
+/// The hash that [`Node::get_hashed`] wants beside a key.
+pub(crate) fn hash_key(key: &str) -> u32 {
+    text::hash(key.as_bytes())
 }
 
 /// Appends `/` and an escaped reference token.

@@ -12,7 +12,8 @@ mod read;
 mod scan;
 mod text;
 
-pub use document::{Document, Kind, Node, Position, Span};
+pub(crate) use document::hash_key;
+pub use document::{Document, Elements, Entries, Kind, Node, Position, Span};
 pub use invalid::{Invalid, InvalidKind};
 
 /// Bounds of a document, held while it is read.

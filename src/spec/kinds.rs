@@ -1,0 +1,280 @@
+//! Where each kind of task and supervisor keeps its datasource and its id.
+//!
+//! Read in Druid's constructors (24 to 36) and run on 28.0.0 and 33.0.0. What is not in these
+//! tables is opaque.
+
+use super::Reader;
+use super::effects::{Effects, Opaque};
+use crate::druid::{DataSource, SupervisorId};
+use crate::finding::{Code, Finding, quote};
+use crate::json::{Kind, Node};
+use crate::route::SpecKind;
+
+/// Where a task's datasource stands.
+#[derive(Clone, Copy)]
+enum Writes {
+    /// `/spec/dataSchema/dataSource`
+    DataSchema,
+    /// `/dataSource`
+    TopLevel,
+    /// `/dataSource`, or `none` without one (`NoopTask`).
+    Noop,
+    /// `/dataSchema/dataSource`: stream tasks have no `spec`.
+    StreamTask,
+    /// `/spec/destination/dataSource` of an MSQ controller.
+    Destination,
+}
+
+/// Task types: who knows them writes there; the last column is why one cannot be seen through.
+const TASKS: &[(&str, Writes, Option<Opaque>)] = &[
+    ("index_parallel", Writes::DataSchema, None),
+    ("index", Writes::DataSchema, None),
+    ("index_hadoop", Writes::DataSchema, None),
+    ("compact", Writes::TopLevel, None),
+    ("kill", Writes::TopLevel, None),
+    ("move", Writes::TopLevel, None),
+    ("archive", Writes::TopLevel, None),
+    ("restore", Writes::TopLevel, None),
+    ("noop", Writes::Noop, None),
+    ("index_realtime", Writes::DataSchema, None),
+    ("index_realtime_appenderator", Writes::DataSchema, None),
+    (
+        "single_phase_sub_task",
+        Writes::DataSchema,
+        Some(Opaque::Internal),
+    ),
+    ("index_sub", Writes::DataSchema, Some(Opaque::Internal)),
+    (
+        "partial_index_generate",
+        Writes::DataSchema,
+        Some(Opaque::Internal),
+    ),
+    (
+        "partial_dimension_cardinality",
+        Writes::DataSchema,
+        Some(Opaque::Internal),
+    ),
+    (
+        "partial_range_index_generate",
+        Writes::DataSchema,
+        Some(Opaque::Internal),
+    ),
+    (
+        "partial_dimension_distribution",
+        Writes::DataSchema,
+        Some(Opaque::Internal),
+    ),
+    (
+        "partial_index_generic_merge",
+        Writes::DataSchema,
+        Some(Opaque::Internal),
+    ),
+    ("index_kafka", Writes::StreamTask, Some(Opaque::Internal)),
+    ("index_kinesis", Writes::StreamTask, Some(Opaque::Internal)),
+    ("index_rabbit", Writes::StreamTask, Some(Opaque::Internal)),
+    ("query_worker", Writes::TopLevel, Some(Opaque::Internal)),
+    ("query_controller", Writes::Destination, Some(Opaque::Query)),
+];
+
+const STREAMS: [&str; 3] = ["kafka", "kinesis", "rabbit"];
+
+/// Ids that Druid gives its own supervisors.
+const RESERVED: [&str; 2] = ["autocompact__", "scheduled_batch__"];
+
+impl Reader {
+    pub(super) fn effects(&mut self, root: Node<'_>, kind: SpecKind, type_id: &str) -> Effects {
+        let reads = self.walk(root);
+        let mut effects = match kind {
+            SpecKind::Task => self.task(root, type_id),
+            SpecKind::Supervisor => self.supervisor(root, type_id),
+            SpecKind::Sampler => Effects {
+                opaque: Some(Opaque::Sampler),
+                ..Effects::default()
+            },
+        };
+        effects.slots = slots(root, kind, type_id);
+        for datasource in reads {
+            if !effects.writes.contains(&datasource) && !effects.reads.contains(&datasource) {
+                effects.reads.push(datasource);
+            }
+        }
+        effects
+    }
+
+    fn task(&mut self, root: Node<'_>, type_id: &str) -> Effects {
+        let Some((_, place, opaque)) = TASKS.iter().find(|(known, ..)| *known == type_id) else {
+            return Effects {
+                opaque: Some(Opaque::UnknownType),
+                ..Effects::default()
+            };
+        };
+        let writes = match place {
+            Writes::DataSchema => {
+                self.required_datasource(root, &["spec", "dataSchema", "dataSource"])
+            }
+            Writes::TopLevel => self.required_datasource(root, &["dataSource"]),
+            Writes::StreamTask => self.required_datasource(root, &["dataSchema", "dataSource"]),
+            Writes::Noop => match root.get("dataSource").filter(|node| !node.is_null()) {
+                Some(node) => self.name(node, "A datasource"),
+                None => "none".parse().ok(),
+            },
+            Writes::Destination => root
+                .at(&["spec", "destination", "dataSource"])
+                .filter(|node| !node.is_null())
+                .and_then(|node| self.name(node, "A datasource")),
+        };
+        Effects {
+            writes: writes.into_iter().collect(),
+            opaque: *opaque,
+            ..Effects::default()
+        }
+    }
+
+    fn supervisor(&mut self, root: Node<'_>, type_id: &str) -> Effects {
+        let mut effects = Effects::default();
+        match type_id {
+            _ if STREAMS.contains(&type_id) => effects.writes.extend(self.stream_datasource(root)),
+            "autocompact" => effects
+                .writes
+                .extend(self.required_datasource(root, &["spec", "dataSource"])),
+            "derivativeDataSource" => {
+                effects.writes.extend(
+                    root.get("dataSource")
+                        .and_then(|node| self.name(node, "A datasource")),
+                );
+                effects
+                    .reads
+                    .extend(self.required_datasource(root, &["baseDataSource"]));
+                effects.opaque = Some(Opaque::UnknownType);
+            }
+            "scheduled_batch" => {
+                let named = root.get("dataSource").filter(|node| !node.is_null());
+                effects
+                    .writes
+                    .extend(named.and_then(|node| self.name(node, "A datasource")));
+                effects.opaque = Some(Opaque::Sql);
+            }
+            "NoopSupervisorSpec" => {
+                let message =
+                    "A `NoopSupervisorSpec` is Druid's mark for a supervisor that was terminated";
+                let finding = Finding::new(Code::TombstoneSupervisor, root, message);
+                self.report(
+                    finding.effect("it replaces whatever supervisor has its id, anybody's"),
+                );
+            }
+            _ => effects.opaque = Some(Opaque::UnknownType),
+        }
+        effects
+    }
+
+    /// A stream supervisor's datasource. Druid reads `spec` if it is there and not null, and the
+    /// legacy fields at the top level otherwise; it prints both, so both may be there, and must
+    /// then name the same.
+    fn stream_datasource(&mut self, root: Node<'_>) -> Option<DataSource> {
+        let modern = root.get("spec").filter(|spec| !spec.is_null());
+        let legacy = root
+            .at(&["dataSchema", "dataSource"])
+            .filter(|node| !node.is_null());
+        let Some(_) = modern else {
+            return self.required_datasource(root, &["dataSchema", "dataSource"]);
+        };
+        let datasource = self.required_datasource(root, &["spec", "dataSchema", "dataSource"]);
+        if let Some(legacy) = legacy {
+            let other = self.name::<DataSource>(legacy, "A datasource");
+            if let (Some(datasource), Some(other)) = (&datasource, other)
+                && *datasource != other
+            {
+                let message = format!(
+                    "The supervisor names {} here and {} in `spec`",
+                    quote(other.as_str()),
+                    quote(datasource.as_str())
+                );
+                let finding = Finding::new(Code::ConflictingDatasource, legacy, message);
+                self.report(
+                    finding
+                        .effect("Druid takes the one in `spec`")
+                        .suggest(datasource.as_str()),
+                );
+            }
+        }
+        datasource
+    }
+
+    /// The ids under which Druid could store this supervisor: up to 33 a stream's datasource, from
+    /// 34 on its `id` if it has one.
+    pub(super) fn supervisor_ids(
+        &mut self,
+        root: Node<'_>,
+        type_id: &str,
+        effects: &Effects,
+    ) -> Vec<SupervisorId> {
+        let mut ids = Vec::new();
+        if let Some(node) = root.get("id").filter(|node| !node.is_null())
+            && let Some(id) = self.name::<SupervisorId>(node, "A supervisor's id")
+        {
+            let is_reserved = RESERVED
+                .iter()
+                .any(|prefix| id.as_str().starts_with(prefix));
+            if is_reserved && STREAMS.contains(&type_id) {
+                let message = format!(
+                    "The id {} begins with a prefix that Druid gives out",
+                    quote(id.as_str())
+                );
+                self.report(Finding::new(Code::ReservedId, node, message));
+            }
+            ids.push(id);
+        }
+        for datasource in &effects.writes {
+            let derived = match type_id {
+                "autocompact" => format!("autocompact__{datasource}"),
+                "derivativeDataSource" => format!("MaterializedViewSupervisor-{datasource}"),
+                _ => datasource.to_string(),
+            };
+            ids.extend(derived.parse().ok().filter(|id| !ids.contains(id)));
+        }
+        ids
+    }
+}
+
+/// Worker slots that a submission takes at most.
+///
+/// `index_parallel` runs alone unless `maxNumConcurrentSubTasks` is above 1, and then beside so
+/// many sub-tasks; a stream supervisor keeps `taskCount` × `replicas` tasks.
+fn slots(root: Node<'_>, kind: SpecKind, type_id: &str) -> u32 {
+    let count =
+        |keys: &[&str], default: u32| root.at(keys).and_then(whole_number).unwrap_or(default);
+    match kind {
+        SpecKind::Task if type_id == "index_parallel" => {
+            match count(&["spec", "tuningConfig", "maxNumConcurrentSubTasks"], 1) {
+                0 | 1 => 1,
+                many => many.saturating_add(1),
+            }
+        }
+        SpecKind::Supervisor if STREAMS.contains(&type_id) => {
+            let io: &[&str] = if root
+                .get("spec")
+                .is_some_and(|spec| spec.kind() == Kind::Object)
+            {
+                &["spec", "ioConfig"]
+            } else {
+                &["ioConfig"]
+            };
+            let of = |key| {
+                root.at(io)
+                    .and_then(|io| io.get(key))
+                    .and_then(whole_number)
+                    .unwrap_or(1)
+            };
+            of("taskCount").saturating_mul(of("replicas")).max(1)
+        }
+        SpecKind::Task | SpecKind::Supervisor | SpecKind::Sampler => 1,
+    }
+}
+
+/// A count as Druid reads it: `"5"` is 5 (Jackson's coercion, run on 28.0.0).
+fn whole_number(node: Node<'_>) -> Option<u32> {
+    match node.as_number() {
+        Some(text) => text.parse().ok(),
+        None => node.as_str()?.trim().parse().ok(),
+    }
+}
