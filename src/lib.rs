@@ -1,6 +1,8 @@
 //! wip
+pub mod admission;
 pub mod caller;
 pub mod config;
+pub mod disclosure;
 pub mod druid;
 pub mod finding;
 pub mod identity;

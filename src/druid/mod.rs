@@ -1,9 +1,11 @@
 //! Druid's words as types that cannot hold a wrong value: names, ids, patterns, versions.
 
 mod name;
+mod owner;
 mod pattern;
 mod version;
 
 pub use name::{DataSource, InvalidName, SupervisorId, TaskId};
+pub use owner::Owner;
 pub use pattern::{DataSourcePattern, InvalidPattern};
 pub use version::{DruidVersion, InvalidVersion};

@@ -6,7 +6,7 @@
 
 use super::Subject;
 use super::operation::{
-    Action, BodyUse, Disclosure, JsonUse, Operation, Owner, Repeat, SpecKind, Who,
+    Action, BodyUse, Disclosure, JsonUse, Operation, Origin, Repeat, SpecKind, Who,
 };
 use super::path::CanonicalPath;
 use crate::druid::{DruidVersion, InvalidName};
@@ -24,7 +24,7 @@ pub struct Endpoint {
     /// What a grant must allow.
     pub action: Action,
     /// Where its datasources are found.
-    pub owner: Owner,
+    pub origin: Origin,
     /// Who may use it if it has none.
     pub who: Who,
     /// What becomes of the body.
@@ -41,13 +41,13 @@ pub struct Endpoint {
     pub query: &'static [&'static str],
 }
 
-const fn get(template: &'static str, operation: Operation, owner: Owner) -> Endpoint {
+const fn get(template: &'static str, operation: Operation, origin: Origin) -> Endpoint {
     Endpoint {
         method: "GET",
         template,
         operation,
         action: Action::Read,
-        owner,
+        origin,
         who: Who::ClusterWide,
         body: BodyUse::Ignored,
         repeat: Repeat::Yes,
@@ -61,18 +61,18 @@ const fn get(template: &'static str, operation: Operation, owner: Owner) -> Endp
 const fn post(
     template: &'static str,
     operation: Operation,
-    owner: Owner,
+    origin: Origin,
     action: Action,
 ) -> Endpoint {
-    let mut endpoint = get(template, operation, owner);
+    let mut endpoint = get(template, operation, origin);
     endpoint.method = "POST";
     endpoint.action = action;
     endpoint.repeat = Repeat::No;
     endpoint
 }
 
-const fn delete(template: &'static str, operation: Operation, owner: Owner) -> Endpoint {
-    let mut endpoint = post(template, operation, owner, Action::Manage);
+const fn delete(template: &'static str, operation: Operation, origin: Origin) -> Endpoint {
+    let mut endpoint = post(template, operation, origin, Action::Manage);
     endpoint.method = "DELETE";
     endpoint
 }
@@ -164,46 +164,50 @@ const LOCKS: BodyUse = BodyUse::Json(JsonUse::LockFilters);
 /// All endpoints.
 pub const ENDPOINTS: &[Endpoint] = &[
     // Tasks: `OverlordResource`.
-    post("/task", Operation::SubmitTask, Owner::Body, Action::Submit)
+    post("/task", Operation::SubmitTask, Origin::Body, Action::Submit)
         .body(BodyUse::Spec(SpecKind::Task))
         .repeat(Repeat::AskFirst),
-    get("/task/{task}", Operation::TaskPayload, Owner::Task),
-    get("/task/{task}/status", Operation::TaskStatus, Owner::Task),
+    get("/task/{task}", Operation::TaskPayload, Origin::Task),
+    get("/task/{task}/status", Operation::TaskStatus, Origin::Task),
     get(
         "/task/{task}/segments",
         Operation::TaskSegments,
-        Owner::Task,
+        Origin::Task,
     ),
     // Of a task that has ended it is a 200 too, so twice is the same as once.
     post(
         "/task/{task}/shutdown",
         Operation::ShutdownTask,
-        Owner::Task,
+        Origin::Task,
         Action::Shutdown,
     )
     .repeat(Repeat::Yes),
-    get("/task/{task}/log", Operation::TaskLog, Owner::Task).query(&["offset"]),
-    get("/task/{task}/reports", Operation::TaskReports, Owner::Task),
-    get("/tasks", Operation::ListTasks, Owner::Query)
+    get("/task/{task}/log", Operation::TaskLog, Origin::Task).query(&["offset"]),
+    get("/task/{task}/reports", Operation::TaskReports, Origin::Task),
+    get("/tasks", Operation::ListTasks, Origin::Query)
         .reads(Disclosure::TaskList)
         .query(&["state", "datasource", "createdTimeInterval", "max", "type"]),
     // The documentation gives these four a `datasource`; Druid ignores it, so the gateway filters.
-    get("/waitingTasks", Operation::ListWaitingTasks, Owner::Query)
+    get("/waitingTasks", Operation::ListWaitingTasks, Origin::Query)
         .reads(Disclosure::TaskList)
         .query(&["datasource"]),
-    get("/pendingTasks", Operation::ListPendingTasks, Owner::Query)
+    get("/pendingTasks", Operation::ListPendingTasks, Origin::Query)
         .reads(Disclosure::TaskList)
         .query(&["datasource"]),
-    get("/runningTasks", Operation::ListRunningTasks, Owner::Query)
+    get("/runningTasks", Operation::ListRunningTasks, Origin::Query)
         .reads(Disclosure::TaskList)
         .query(&["datasource", "type"]),
-    get("/completeTasks", Operation::ListCompleteTasks, Owner::Query)
-        .reads(Disclosure::TaskList)
-        .query(&["datasource", "n"]),
+    get(
+        "/completeTasks",
+        Operation::ListCompleteTasks,
+        Origin::Query,
+    )
+    .reads(Disclosure::TaskList)
+    .query(&["datasource", "n"]),
     post(
         "/taskStatus",
         Operation::TaskStatuses,
-        Owner::Response,
+        Origin::Response,
         Action::Read,
     )
     .body(BodyUse::Json(JsonUse::TaskIds))
@@ -212,14 +216,14 @@ pub const ENDPOINTS: &[Endpoint] = &[
     post(
         "/datasources/{datasource}/shutdownAllTasks",
         Operation::ShutdownAllTasks,
-        Owner::Path,
+        Origin::Path,
         Action::Shutdown,
     )
     .repeat(Repeat::Yes),
     delete(
         "/pendingSegments/{datasource}",
         Operation::DeletePendingSegments,
-        Owner::Path,
+        Origin::Path,
     )
     .query(&["interval"])
     .repeat(Repeat::Yes),
@@ -227,68 +231,68 @@ pub const ENDPOINTS: &[Endpoint] = &[
     post(
         "/supervisor",
         Operation::SubmitSupervisor,
-        Owner::Body,
+        Origin::Body,
         Action::Submit,
     )
     .body(BodyUse::Spec(SpecKind::Supervisor))
     .query(&["skipRestartIfUnmodified"]),
-    get("/supervisor", Operation::ListSupervisors, Owner::Response)
+    get("/supervisor", Operation::ListSupervisors, Origin::Response)
         .reads(Disclosure::Supervisors)
         .query(&["full", "state", "system"]),
     get(
         "/supervisor/history",
         Operation::SupervisorHistories,
-        Owner::Response,
+        Origin::Response,
     )
     .reads(Disclosure::SupervisorHistories),
     post(
         "/supervisor/suspendAll",
         Operation::SuspendAllSupervisors,
-        Owner::None,
+        Origin::None,
         Action::Admin,
     ),
     post(
         "/supervisor/resumeAll",
         Operation::ResumeAllSupervisors,
-        Owner::None,
+        Origin::None,
         Action::Admin,
     ),
     post(
         "/supervisor/terminateAll",
         Operation::TerminateAllSupervisors,
-        Owner::None,
+        Origin::None,
         Action::Admin,
     ),
     get(
         "/supervisor/{supervisor}",
         Operation::SupervisorSpec,
-        Owner::Supervisor,
+        Origin::Supervisor,
     ),
     get(
         "/supervisor/{supervisor}/status",
         Operation::SupervisorStatus,
-        Owner::Supervisor,
+        Origin::Supervisor,
     ),
     get(
         "/supervisor/{supervisor}/health",
         Operation::SupervisorHealth,
-        Owner::Supervisor,
+        Origin::Supervisor,
     ),
     get(
         "/supervisor/{supervisor}/stats",
         Operation::SupervisorStats,
-        Owner::Supervisor,
+        Origin::Supervisor,
     ),
     get(
         "/supervisor/{supervisor}/parseErrors",
         Operation::SupervisorParseErrors,
-        Owner::Supervisor,
+        Origin::Supervisor,
     ),
     // Outlives its supervisor: each entry is judged by the datasources that it names.
     get(
         "/supervisor/{supervisor}/history",
         Operation::SupervisorHistory,
-        Owner::Response,
+        Origin::Response,
     )
     .reads(Disclosure::SupervisorHistory)
     .query(&["count"]),
@@ -296,25 +300,25 @@ pub const ENDPOINTS: &[Endpoint] = &[
     post(
         "/supervisor/{supervisor}/suspend",
         Operation::SuspendSupervisor,
-        Owner::Supervisor,
+        Origin::Supervisor,
         Action::Manage,
     ),
     post(
         "/supervisor/{supervisor}/resume",
         Operation::ResumeSupervisor,
-        Owner::Supervisor,
+        Origin::Supervisor,
         Action::Manage,
     ),
     post(
         "/supervisor/{supervisor}/reset",
         Operation::ResetSupervisor,
-        Owner::Supervisor,
+        Origin::Supervisor,
         Action::Manage,
     ),
     post(
         "/supervisor/{supervisor}/resetOffsets",
         Operation::ResetSupervisorOffsets,
-        Owner::Supervisor,
+        Origin::Supervisor,
         Action::Manage,
     )
     .body(PLAIN)
@@ -322,25 +326,25 @@ pub const ENDPOINTS: &[Endpoint] = &[
     post(
         "/supervisor/{supervisor}/terminate",
         Operation::TerminateSupervisor,
-        Owner::Supervisor,
+        Origin::Supervisor,
         Action::Manage,
     ),
     post(
         "/supervisor/{supervisor}/shutdown",
         Operation::ShutdownSupervisor,
-        Owner::Supervisor,
+        Origin::Supervisor,
         Action::Manage,
     ),
     post(
         "/supervisor/{supervisor}/taskGroups/handoff",
         Operation::HandOffTaskGroups,
-        Owner::Supervisor,
+        Origin::Supervisor,
         Action::Manage,
     )
     .body(PLAIN)
     .since(31),
     // Runs inside the Overlord, with its network and its files.
-    post("/sampler", Operation::Sample, Owner::None, Action::Admin)
+    post("/sampler", Operation::Sample, Origin::None, Action::Admin)
         .body(BodyUse::Spec(SpecKind::Sampler))
         .query(&["for"])
         .repeat(Repeat::Yes),
@@ -348,7 +352,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
     post(
         "/datasources/{datasource}",
         Operation::MarkAllUsed,
-        Owner::Path,
+        Origin::Path,
         Action::Manage,
     )
     .since(32)
@@ -356,14 +360,14 @@ pub const ENDPOINTS: &[Endpoint] = &[
     delete(
         "/datasources/{datasource}",
         Operation::MarkAllUnused,
-        Owner::Path,
+        Origin::Path,
     )
     .since(32)
     .repeat(Repeat::Yes),
     post(
         "/datasources/{datasource}/markUsed",
         Operation::MarkUsed,
-        Owner::Path,
+        Origin::Path,
         Action::Manage,
     )
     .body(PLAIN)
@@ -372,7 +376,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
     post(
         "/datasources/{datasource}/markUnused",
         Operation::MarkUnused,
-        Owner::Path,
+        Origin::Path,
         Action::Manage,
     )
     .body(PLAIN)
@@ -381,7 +385,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
     post(
         "/datasources/{datasource}/segments/{segment}",
         Operation::MarkSegmentUsed,
-        Owner::Path,
+        Origin::Path,
         Action::Manage,
     )
     .since(32)
@@ -389,7 +393,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
     delete(
         "/datasources/{datasource}/segments/{segment}",
         Operation::MarkSegmentUnused,
-        Owner::Path,
+        Origin::Path,
     )
     .since(32)
     .repeat(Repeat::Yes),
@@ -397,20 +401,20 @@ pub const ENDPOINTS: &[Endpoint] = &[
     get(
         "/compaction/isSupervisorEnabled",
         Operation::CompactionSupervisorsEnabled,
-        Owner::None,
+        Origin::None,
     )
     .anybody()
     .since(31),
     get(
         "/compaction/config/cluster",
         Operation::ClusterCompactionConfig,
-        Owner::None,
+        Origin::None,
     )
     .since(33),
     post(
         "/compaction/config/cluster",
         Operation::SetClusterCompactionConfig,
-        Owner::None,
+        Origin::None,
         Action::Admin,
     )
     .body(PLAIN)
@@ -418,20 +422,20 @@ pub const ENDPOINTS: &[Endpoint] = &[
     get(
         "/compaction/config/datasources",
         Operation::CompactionConfigs,
-        Owner::Response,
+        Origin::Response,
     )
     .reads(Disclosure::CompactionConfigs)
     .since(33),
     get(
         "/compaction/config/datasources/{datasource}",
         Operation::CompactionConfig,
-        Owner::Path,
+        Origin::Path,
     )
     .since(33),
     post(
         "/compaction/config/datasources/{datasource}",
         Operation::SetCompactionConfig,
-        Owner::Path,
+        Origin::Path,
         Action::Manage,
     )
     .body(BodyUse::Json(JsonUse::SameDataSource))
@@ -439,33 +443,33 @@ pub const ENDPOINTS: &[Endpoint] = &[
     delete(
         "/compaction/config/datasources/{datasource}",
         Operation::DeleteCompactionConfig,
-        Owner::Path,
+        Origin::Path,
     )
     .since(33),
     get(
         "/compaction/config/datasources/{datasource}/history",
         Operation::CompactionConfigHistory,
-        Owner::Path,
+        Origin::Path,
     )
     .query(&["interval", "count"])
     .since(33),
     get(
         "/compaction/status/datasources",
         Operation::CompactionStatuses,
-        Owner::Response,
+        Origin::Response,
     )
     .reads(Disclosure::CompactionStatuses)
     .since(33),
     get(
         "/compaction/status/datasources/{datasource}",
         Operation::CompactionStatus,
-        Owner::Path,
+        Origin::Path,
     )
     .since(33),
     post(
         "/compaction/simulate",
         Operation::SimulateCompaction,
-        Owner::None,
+        Origin::None,
         Action::Admin,
     )
     .body(PLAIN)
@@ -474,7 +478,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
     get(
         "/compaction/progress",
         Operation::CompactionProgress,
-        Owner::None,
+        Origin::None,
     )
     .query(&["dataSource"])
     .since(31)
@@ -482,53 +486,53 @@ pub const ENDPOINTS: &[Endpoint] = &[
     get(
         "/compaction/status",
         Operation::ClusterCompactionStatus,
-        Owner::None,
+        Origin::None,
     )
     .query(&["dataSource"])
     .since(31)
     .until(32),
     // The cluster: `OverlordResource`.
-    get("/leader", Operation::Leader, Owner::None),
-    get("/isLeader", Operation::IsLeader, Owner::None).anybody(),
-    get("/workers", Operation::Workers, Owner::None),
-    get("/worker", Operation::WorkerConfig, Owner::None),
+    get("/leader", Operation::Leader, Origin::None),
+    get("/isLeader", Operation::IsLeader, Origin::None).anybody(),
+    get("/workers", Operation::Workers, Origin::None),
+    get("/worker", Operation::WorkerConfig, Origin::None),
     post(
         "/worker",
         Operation::SetWorkerConfig,
-        Owner::None,
+        Origin::None,
         Action::Admin,
     )
     .body(PLAIN),
     get(
         "/worker/history",
         Operation::WorkerConfigHistory,
-        Owner::None,
+        Origin::None,
     )
     .query(&["interval", "count"]),
     post(
         "/worker/{worker}/enable",
         Operation::EnableWorker,
-        Owner::None,
+        Origin::None,
         Action::Admin,
     )
     .repeat(Repeat::Yes),
     post(
         "/worker/{worker}/disable",
         Operation::DisableWorker,
-        Owner::None,
+        Origin::None,
         Action::Admin,
     )
     .repeat(Repeat::Yes),
-    get("/scaling", Operation::Scaling, Owner::None),
+    get("/scaling", Operation::Scaling, Origin::None),
     get(
         "/totalWorkerCapacity",
         Operation::TotalWorkerCapacity,
-        Owner::None,
+        Origin::None,
     ),
     post(
         "/lockedIntervals",
         Operation::LockedIntervals,
-        Owner::Body,
+        Origin::Body,
         Action::Read,
     )
     .body(BodyUse::Json(JsonUse::DataSourceKeys))
@@ -537,7 +541,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
     post(
         "/lockedIntervals/v2",
         Operation::LockedIntervalsV2,
-        Owner::Body,
+        Origin::Body,
         Action::Read,
     )
     .body(LOCKS)
@@ -546,7 +550,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
     post(
         "/activeLocks",
         Operation::ActiveLocks,
-        Owner::Body,
+        Origin::Body,
         Action::Read,
     )
     .body(LOCKS)
@@ -556,20 +560,20 @@ pub const ENDPOINTS: &[Endpoint] = &[
     post(
         "/action",
         Operation::TaskAction,
-        Owner::None,
+        Origin::None,
         Action::Blocked,
     ),
     // Extensions.
     get(
         "/k8s/taskrunner/executionconfig",
         Operation::K8sExecutionConfig,
-        Owner::None,
+        Origin::None,
     )
     .since(31),
     post(
         "/k8s/taskrunner/executionconfig",
         Operation::SetK8sExecutionConfig,
-        Owner::None,
+        Origin::None,
         Action::Admin,
     )
     .body(PLAIN)
@@ -577,7 +581,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
     get(
         "/k8s/taskrunner/executionconfig/history",
         Operation::K8sExecutionConfigHistory,
-        Owner::None,
+        Origin::None,
     )
     .query(&["interval", "count"])
     .since(31),

@@ -12,7 +12,7 @@ mod query;
 
 pub use endpoints::{ENDPOINTS, Endpoint};
 pub use operation::{
-    Action, BodyUse, Disclosure, JsonUse, Operation, Owner, Repeat, SpecKind, Who,
+    Action, BodyUse, Disclosure, JsonUse, Operation, Origin, Repeat, SpecKind, Who,
 };
 pub use path::{CanonicalPath, MalformedPath, PREFIX, Target, encode_segment};
 pub use query::{MalformedQuery, Query};

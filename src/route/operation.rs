@@ -33,7 +33,7 @@ impl Action {
 
 /// Where the datasources of a request are found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Owner {
+pub enum Origin {
     /// The path names one.
     Path,
     /// The body names them.
@@ -50,7 +50,7 @@ pub enum Owner {
     None,
 }
 
-/// Who may use an endpoint without a datasource ([`Owner::None`]).
+/// Who may use an endpoint without a datasource ([`Origin::None`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Who {
     /// Those with a grant for the action on every datasource.

@@ -328,8 +328,8 @@ fn every_row_is_found_and_no_two_are_the_same() {
         );
         let names_subject = endpoint.template.contains('{');
         let by_subject = matches!(
-            endpoint.owner,
-            Owner::Path | Owner::Task | Owner::Supervisor
+            endpoint.origin,
+            Origin::Path | Origin::Task | Origin::Supervisor
         );
         assert!(
             !by_subject || names_subject,

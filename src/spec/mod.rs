@@ -6,9 +6,11 @@
 
 mod effects;
 mod kinds;
+mod stored;
 mod walk;
 
 pub use effects::{Effects, Opaque};
+pub use stored::{owner_in, stored_owner};
 
 use crate::druid::{DataSource, SupervisorId, TaskId};
 use crate::finding::{Code, Finding, MOST, quote};

@@ -10,7 +10,7 @@ mod stored;
 pub use attempt::{Answer, Head, ReadError, Request, SendError};
 pub use exchange::{Failure, Plan, Trail};
 pub use leader::{LeaderView, NodeState};
-pub use owner::{Owner, Owners};
+pub use owner::Owners;
 pub use stored::{Submission, Submitted};
 
 use std::sync::{Arc, Mutex, PoisonError};

@@ -15,8 +15,9 @@ use tokio::time::{Instant, timeout_at};
 
 use super::exchange::{Failure, Plan, Trail};
 use super::{Overlords, Request};
-use crate::druid::{DataSource, SupervisorId, TaskId};
+use crate::druid::{DataSource, Owner, SupervisorId, TaskId};
 use crate::route::encode_segment;
+use crate::spec::stored_owner;
 
 /// Task owners in each half of the cache; some 300 bytes each.
 const HALF: usize = 50_000;
@@ -29,16 +30,6 @@ const SUPERVISOR_LIFETIME: Duration = Duration::from_secs(2);
 
 /// The largest answer of the leader that is read to find an owner.
 const LARGEST: usize = 32 << 20;
-
-/// Whom something belongs to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Owner {
-    /// These datasources; at least one.
-    DataSources(Vec<DataSource>),
-    /// It exists, and its datasource cannot be told or has no name that a grant could cover: it
-    /// is for those who may touch everything.
-    Unnamed,
-}
 
 /// Looks up owners and remembers them.
 #[derive(Debug)]
@@ -172,7 +163,7 @@ impl Owners {
         let Some(body) = self.fetch(target, deadline).await? else {
             return Ok(None);
         };
-        let owner = spec_owner(&body);
+        let owner = stored_owner(&body);
         let mut supervisors = self.supervisors();
         if supervisors.len() >= SUPERVISORS {
             supervisors.retain(|_, (_, at)| at.elapsed() < SUPERVISOR_LIFETIME);
@@ -221,97 +212,9 @@ impl Owners {
     }
 }
 
-/// The datasources that a stored supervisor spec names.
-fn spec_owner(body: &[u8]) -> Owner {
-    match serde_json::from_slice::<serde_json::Value>(body) {
-        Ok(spec) => owner_in(&spec),
-        Err(_) => Owner::Unnamed,
-    }
-}
-
-/// The same for a spec that is part of a longer answer. All places where any kind of supervisor
-/// keeps its datasource count: a spec that names two belongs to both.
-pub(crate) fn owner_in(spec: &serde_json::Value) -> Owner {
-    let single = [
-        "/spec/dataSchema/dataSource",
-        "/dataSchema/dataSource",
-        "/spec/dataSource",
-        "/dataSource",
-        "/baseDataSource",
-    ];
-    let mut names: Vec<&serde_json::Value> = single
-        .iter()
-        .filter_map(|pointer| spec.pointer(pointer))
-        .filter(|name| !name.is_null())
-        .collect();
-    if let Some(list) = spec
-        .get("dataSources")
-        .and_then(serde_json::Value::as_array)
-    {
-        names.extend(list);
-    }
-    let mut datasources = Vec::new();
-    for name in names {
-        match name
-            .as_str()
-            .and_then(|name| name.parse::<DataSource>().ok())
-        {
-            Some(datasource) if !datasources.contains(&datasource) => datasources.push(datasource),
-            Some(_) => {}
-            None => return Owner::Unnamed,
-        }
-    }
-    if datasources.is_empty() {
-        Owner::Unnamed
-    } else {
-        Owner::DataSources(datasources)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_supervisor_belongs_to_every_datasource_it_names() {
-        let cases: &[(&str, Option<&[&str]>)] = &[
-            (
-                r#"{"type":"kafka","spec":{"dataSchema":{"dataSource":"a"}}}"#,
-                Some(&["a"]),
-            ),
-            (
-                r#"{"type":"kafka","dataSchema":{"dataSource":"a"},"spec":null}"#,
-                Some(&["a"]),
-            ),
-            (
-                r#"{"spec":{"dataSchema":{"dataSource":"a"}},"dataSchema":{"dataSource":"b"}}"#,
-                Some(&["a", "b"]),
-            ),
-            (
-                r#"{"type":"autocompact","spec":{"dataSource":"a"}}"#,
-                Some(&["a"]),
-            ),
-            (
-                r#"{"type":"NoopSupervisorSpec","type":"noop","dataSources":["a","b"]}"#,
-                Some(&["a", "b"]),
-            ),
-            (r#"{"type":"NoopSupervisorSpec","type":"noop"}"#, None),
-            (r#"{"dataSource":"a/b"}"#, None),
-            (r#"{"dataSource":5}"#, None),
-            ("not json", None),
-        ];
-        for (body, expected) in cases {
-            let expected = expected.map_or(Owner::Unnamed, |names| {
-                Owner::DataSources(
-                    names
-                        .iter()
-                        .map(|name| name.parse().expect("a name"))
-                        .collect(),
-                )
-            });
-            assert_eq!(spec_owner(body.as_bytes()), expected, "{body}");
-        }
-    }
 
     #[test]
     fn the_cache_is_bounded_and_keeps_what_is_used() {

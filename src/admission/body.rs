@@ -1,0 +1,337 @@
+//! The checks of a body: from its bytes to the verdict.
+
+use bytes::Bytes;
+
+use super::admitted::{Forward, Verdict};
+use super::review::{Unreadable, review};
+use super::step::{AwaitingOwner, Known, Question, Step};
+use super::{BodyProblem, Enforcement, Rejection};
+use crate::druid::{DataSource, Owner, SupervisorId};
+use crate::finding::{Finding, Severity};
+use crate::json::{Document, Kind, Node};
+use crate::policy::{Permit, Scope};
+use crate::route::{Action, JsonUse, SpecKind, Subject};
+use crate::spec::{Spec, SpecId};
+
+/// A spec that was read and authorized by itself; who owns what it replaces is still open.
+#[derive(Debug)]
+pub(super) struct ReadSpec {
+    pub(super) body: Bytes,
+    pub(super) spec: Spec,
+    pub(super) findings: Vec<Finding>,
+    pub(super) permit: Permit,
+    /// Supervisors whose owners are still to be asked.
+    pub(super) open: Vec<SupervisorId>,
+}
+
+/// Judges a spec's bytes.
+pub(super) fn judge_spec(mut known: Known, kind: SpecKind, body: Bytes) -> Step {
+    let snapshot = known.snapshot.clone();
+    let reviewed = match review(&body, kind, &snapshot.json, &snapshot.schemas) {
+        Ok(reviewed) => reviewed,
+        Err(Unreadable::Document(finding)) => {
+            known.trace.findings = vec![finding.clone()];
+            return known.reject(Rejection::InvalidDocument(finding));
+        }
+        Err(Unreadable::Spec(findings)) => {
+            known.trace.findings.clone_from(&findings);
+            return known.reject(Rejection::InvalidSpec(findings));
+        }
+    };
+    let effects = &reviewed.spec.effects;
+    known.trace.datasources = effects
+        .writes
+        .iter()
+        .chain(&effects.reads)
+        .cloned()
+        .collect();
+    let permit = match authorize(&known, &reviewed.spec) {
+        Ok(permit) => permit,
+        Err(rejection) => return known.reject(rejection),
+    };
+    known.trace.rule = Some(permit.role().clone());
+    let open = match &reviewed.spec.id {
+        SpecId::Supervisor(ids) => ids.clone(),
+        SpecId::Task(_) | SpecId::None => Vec::new(),
+    };
+    let read = ReadSpec {
+        body,
+        spec: reviewed.spec,
+        findings: reviewed.findings,
+        permit,
+        open,
+    };
+    next_owner(known, read)
+}
+
+/// Druid authorizes a submission by its destination alone; here every datasource counts.
+fn authorize(known: &Known, spec: &Spec) -> Result<Permit, Rejection> {
+    let policies = &known.snapshot.policies;
+    let principal = &known.principal;
+    let action = known.route.endpoint.action;
+    let denied = |denial: crate::policy::Denial| Rejection::Forbidden {
+        action: denial.action,
+        datasource: denial.datasource,
+        opaque: None,
+    };
+    let effects = &spec.effects;
+    if !effects.reads.is_empty() {
+        // Reading is its own permission; the permit that counts is the one to write.
+        let _read: Permit = policies
+            .authorize(principal, Action::Read, Scope::DataSources(&effects.reads))
+            .map_err(denied)?;
+    }
+    if let Some(opaque) = effects.opaque {
+        // What cannot be seen through is for those who may do everything to everything.
+        return policies
+            .authorize(principal, Action::Admin, Scope::Cluster)
+            .map_err(|denial| Rejection::Forbidden {
+                action: denial.action,
+                datasource: effects.writes.first().cloned(),
+                opaque: Some(opaque),
+            });
+    }
+    policies
+        .authorize(principal, action, Scope::DataSources(&effects.writes))
+        .map_err(denied)
+}
+
+/// Asks for the owner of the next supervisor that the submission could replace; judges on when
+/// there is none left. Druid never checks the one that is replaced, on any version (run on 28.0.0).
+pub(super) fn next_owner(known: Known, mut read: ReadSpec) -> Step {
+    match read.open.pop() {
+        Some(id) => Step::NeedOwner(Box::new(AwaitingOwner {
+            known,
+            question: Question::Replaced {
+                id,
+                read: Box::new(read),
+            },
+        })),
+        None => finish_spec(known, read),
+    }
+}
+
+/// The owner of a supervisor that would be replaced.
+pub(super) fn replaced(known: Known, read: ReadSpec, owner: Option<Owner>) -> Step {
+    let policies = &known.snapshot.policies;
+    let action = known.route.endpoint.action;
+    let allowed = match &owner {
+        None => Ok(()),
+        Some(Owner::DataSources(datasources)) => policies
+            .authorize(&known.principal, action, Scope::DataSources(datasources))
+            .map(drop),
+        Some(Owner::Unnamed) => policies
+            .authorize(&known.principal, action, Scope::Cluster)
+            .map(drop),
+    };
+    match allowed {
+        Ok(()) => next_owner(known, read),
+        // The name of somebody else's datasource is not for the one who was refused.
+        Err(_) => known.reject(Rejection::Forbidden {
+            action,
+            datasource: None,
+            opaque: None,
+        }),
+    }
+}
+
+fn finish_spec(mut known: Known, read: ReadSpec) -> Step {
+    known.trace.findings.clone_from(&read.findings);
+    let refused = read
+        .findings
+        .iter()
+        .any(|finding| finding.severity == Severity::Error);
+    if refused && known.snapshot.enforcement == Enforcement::Enforce {
+        return known.reject(Rejection::Review(read.findings));
+    }
+    let effects = read.spec.effects;
+    if known.route.query.is_dry_run() {
+        let forward = Forward::DryRun {
+            datasources: effects
+                .writes
+                .iter()
+                .chain(&effects.reads)
+                .cloned()
+                .collect(),
+            slots: effects.slots,
+        };
+        return known.admit(read.permit, forward, None, read.findings);
+    }
+    let datasource = effects.writes.first().cloned();
+    let charge = match known.charge(datasource.as_ref()) {
+        Ok(charge) => charge,
+        Err(rejection) => return known.reject(rejection),
+    };
+    let forward = match read.spec.id {
+        SpecId::Task(id) => Forward::SubmitTask {
+            body: read.body,
+            id,
+            type_id: read.spec.type_id,
+            datasource,
+        },
+        SpecId::Supervisor(ids) => Forward::SubmitSupervisor {
+            body: read.body,
+            ids,
+        },
+        SpecId::None => Forward::Relay {
+            body: Some(read.body),
+        },
+    };
+    known.admit(read.permit, forward, charge, read.findings)
+}
+
+/// Judges the bytes of a JSON body that is no spec.
+pub(super) fn judge_json(
+    mut known: Known,
+    permit: Option<Permit>,
+    use_: JsonUse,
+    body: Bytes,
+) -> Step {
+    let document = match Document::read(body.clone(), &known.snapshot.json) {
+        Ok(document) => document,
+        Err(invalid) => {
+            let finding = Finding::invalid(&invalid, &body);
+            known.trace.findings = vec![finding.clone()];
+            return known.reject(Rejection::InvalidDocument(finding));
+        }
+    };
+    let named = match names(document.root(), use_) {
+        Ok(named) => named,
+        Err(finding) => {
+            let finding = *finding;
+            known.trace.findings = vec![finding.clone()];
+            return known.reject(Rejection::InvalidSpec(vec![finding]));
+        }
+    };
+    if use_ == JsonUse::SameDataSource {
+        let same = match (&known.route.subject, named.as_slice()) {
+            (Subject::DataSource(path), [body]) => path == body,
+            _ => false,
+        };
+        if !same {
+            let finding = Finding::new(
+                crate::finding::Code::ConflictingDatasource,
+                document.root(),
+                "`dataSource` is not the datasource of the path",
+            );
+            return known.reject(Rejection::InvalidSpec(vec![finding]));
+        }
+    }
+    let action = known.route.endpoint.action;
+    let permit = match permit {
+        Some(permit) => permit,
+        None => {
+            known.trace.datasources.clone_from(&named);
+            let scope = if named.is_empty() {
+                Scope::Cluster
+            } else {
+                Scope::DataSources(&named)
+            };
+            match known
+                .snapshot
+                .policies
+                .authorize(&known.principal, action, scope)
+            {
+                Ok(permit) => permit,
+                Err(denial) => {
+                    return known.reject(Rejection::Forbidden {
+                        action: denial.action,
+                        datasource: denial.datasource,
+                        opaque: None,
+                    });
+                }
+            }
+        }
+    };
+    known.trace.rule = Some(permit.role().clone());
+    let charge = match known.charge(None) {
+        Ok(charge) => charge,
+        Err(rejection) => return known.reject(rejection),
+    };
+    known.admit(
+        permit,
+        Forward::Relay { body: Some(body) },
+        charge,
+        Vec::new(),
+    )
+}
+
+/// The datasources that a JSON body names.
+fn names(root: Node<'_>, use_: JsonUse) -> Result<Vec<DataSource>, Box<Finding>> {
+    use crate::finding::Code;
+    let wrong =
+        |node: Node<'_>, message: &str| Box::new(Finding::new(Code::WrongType, node, message));
+    let name = |node: Node<'_>| -> Result<DataSource, Box<Finding>> {
+        let text = node
+            .as_str()
+            .ok_or_else(|| wrong(node, "A datasource is a string"))?;
+        text.parse().map_err(|error: crate::druid::InvalidName| {
+            Box::new(Finding::new(Code::InvalidName, node, error.to_string()))
+        })
+    };
+    match use_ {
+        JsonUse::Plain => Ok(Vec::new()),
+        JsonUse::TaskIds => {
+            if root.kind() != Kind::Array {
+                return Err(wrong(root, "The body is a list of task ids"));
+            }
+            match root
+                .elements()
+                .find(|element| element.kind() != Kind::String)
+            {
+                Some(element) => Err(wrong(element, "A task id is a string")),
+                None => Ok(Vec::new()),
+            }
+        }
+        JsonUse::SameDataSource => match root.get("dataSource") {
+            Some(node) => Ok(vec![name(node)?]),
+            None => Err(wrong(root, "`dataSource` is missing")),
+        },
+        JsonUse::LockFilters => {
+            if root.kind() != Kind::Array {
+                return Err(wrong(root, "The body is a list of filters"));
+            }
+            let of = |element: Node<'_>| match element.get("datasource") {
+                Some(node) => name(node),
+                None => Err(wrong(element, "`datasource` is missing")),
+            };
+            root.elements().map(of).collect()
+        }
+        JsonUse::DataSourceKeys => {
+            if root.kind() != Kind::Object {
+                return Err(wrong(root, "The body is an object of datasources"));
+            }
+            root.entries().map(|(key, _)| name(key)).collect()
+        }
+    }
+}
+
+/// Does the head of the request allow a body of JSON?
+pub(super) fn media_type(content_type: Option<&str>) -> Result<(), BodyProblem> {
+    let Some(value) = content_type else {
+        return Err(BodyProblem::MediaType);
+    };
+    let mut parts = value.split(';');
+    let essence = parts.next().unwrap_or_default().trim();
+    if !essence.eq_ignore_ascii_case("application/json") {
+        return Err(BodyProblem::MediaType);
+    }
+    for parameter in parts {
+        let Some((name, value)) = parameter.split_once('=') else {
+            return Err(BodyProblem::MediaType);
+        };
+        // Jackson ignores the charset and guesses; the body is read as UTF-8 here.
+        let value = value.trim().trim_matches('"');
+        let is_utf8 = value.eq_ignore_ascii_case("utf-8") || value.eq_ignore_ascii_case("utf8");
+        if !name.trim().eq_ignore_ascii_case("charset") || !is_utf8 {
+            return Err(BodyProblem::MediaType);
+        }
+    }
+    Ok(())
+}
+
+impl From<Verdict> for Step {
+    fn from(verdict: Verdict) -> Step {
+        Step::Done(Box::new(verdict))
+    }
+}

@@ -1,0 +1,21 @@
+//! The one pipeline: every check of a request, in order, as a state machine without I/O.
+//!
+//! [`begin`] returns *done* or *I need a fact*; the shell fetches the fact (the principal, the
+//! owner of a task, the body) and hands it back. The same machine serves the proxy and the
+//! commands that judge offline. The order is: path, identity, route, standing, owner, body,
+//! document, spec, authorization, review, quota. Strangers learn nothing, not even which endpoints
+//! exist; rules are no oracle, since authorization comes before review; and a refused spec costs
+//! no token, since quota comes last.
+
+mod admitted;
+mod body;
+mod rejection;
+mod review;
+mod snapshot;
+mod step;
+
+pub use admitted::{Admitted, Forward, Trace, Verdict};
+pub use rejection::{BodyProblem, Rejection};
+pub use review::{Reviewed, Unreadable, review};
+pub use snapshot::{Enforcement, Snapshot};
+pub use step::{AwaitingBody, AwaitingOwner, AwaitingPrincipal, Head, Login, Step, begin};

@@ -1,0 +1,323 @@
+//! Short lists, reduced whole.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::Unexpected;
+use crate::druid::{DataSource, Owner};
+use crate::spec::owner_in;
+
+/// An object's members in their order, duplicates kept, values as they came.
+struct Members<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Members<'a>, D::Error> {
+        struct Collect;
+
+        impl<'de> Visitor<'de> for Collect {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry::<String, &RawValue>()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+
+        deserializer.deserialize_map(Collect)
+    }
+}
+
+fn members(text: &[u8]) -> Result<Vec<(String, &RawValue)>, Unexpected> {
+    serde_json::from_slice::<Members<'_>>(text)
+        .map(|members| members.0)
+        .map_err(|_| Unexpected)
+}
+
+fn elements(text: &[u8]) -> Result<Vec<&RawValue>, Unexpected> {
+    serde_json::from_slice(text).map_err(|_| Unexpected)
+}
+
+fn array<'a>(elements: impl IntoIterator<Item = &'a RawValue>) -> Vec<u8> {
+    let mut out = vec![b'['];
+    for element in elements {
+        if out.len() > 1 {
+            out.push(b',');
+        }
+        out.extend_from_slice(element.get().as_bytes());
+    }
+    out.push(b']');
+    out
+}
+
+fn object<'a>(members: impl IntoIterator<Item = (String, &'a [u8])>) -> Vec<u8> {
+    let mut out = vec![b'{'];
+    for (name, value) in members {
+        if out.len() > 1 {
+            out.push(b',');
+        }
+        // A string can always be written.
+        out.extend_from_slice(&serde_json::to_vec(&name).unwrap_or_default());
+        out.push(b':');
+        out.extend_from_slice(value);
+    }
+    out.push(b'}');
+    out
+}
+
+/// The names of an object's members: the ids in a `taskStatus` answer.
+///
+/// # Errors
+/// [`Unexpected`]
+pub fn members_with(text: &[u8]) -> Result<Vec<String>, Unexpected> {
+    Ok(members(text)?.into_iter().map(|(name, _)| name).collect())
+}
+
+/// A `taskStatus` answer without the ids that are not to be seen.
+///
+/// # Errors
+/// [`Unexpected`]
+pub fn statuses(text: &[u8], sees: impl Fn(&str) -> bool) -> Result<Vec<u8>, Unexpected> {
+    let kept = members(text)?.into_iter().filter(|(id, _)| sees(id));
+    Ok(object(
+        kept.map(|(id, status)| (id, status.get().as_bytes())),
+    ))
+}
+
+/// Whom each supervisor of a `?full` list belongs to.
+///
+/// # Errors
+/// [`Unexpected`]
+pub fn supervisor_owners(text: &[u8]) -> Result<BTreeMap<String, Owner>, Unexpected> {
+    #[derive(Deserialize)]
+    struct Entry {
+        id: String,
+        spec: Option<Value>,
+        #[serde(rename = "dataSource")]
+        datasource: Option<String>,
+    }
+    let entries: Vec<Entry> = serde_json::from_slice(text).map_err(|_| Unexpected)?;
+    let owner = |entry: &Entry| match (&entry.spec, &entry.datasource) {
+        (Some(spec), _) if !spec.is_null() => owner_in(spec),
+        (_, Some(name)) => match name.parse() {
+            Ok(datasource) => Owner::DataSources(vec![datasource]),
+            Err(_) => Owner::Unnamed,
+        },
+        _ => Owner::Unnamed,
+    };
+    Ok(entries
+        .into_iter()
+        .map(|entry| (entry.id.clone(), owner(&entry)))
+        .collect())
+}
+
+/// A supervisor list, of ids or of objects with an `id`, without those that are not to be seen.
+///
+/// # Errors
+/// [`Unexpected`]
+pub fn supervisors(text: &[u8], sees: impl Fn(&str) -> bool) -> Result<Vec<u8>, Unexpected> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Entry {
+        Id(String),
+        Full { id: String },
+    }
+    let mut kept = Vec::new();
+    for element in elements(text)? {
+        let (Entry::Id(id) | Entry::Full { id }) =
+            serde_json::from_str(element.get()).map_err(|_| Unexpected)?;
+        if sees(&id) {
+            kept.push(element);
+        }
+    }
+    Ok(array(kept))
+}
+
+/// Past specs of one supervisor, without those of datasources that are not to be seen. `None` when
+/// nothing is left.
+///
+/// # Errors
+/// [`Unexpected`]
+pub fn supervisor_history(
+    text: &[u8],
+    sees: &dyn Fn(&DataSource) -> bool,
+) -> Result<Option<Vec<u8>>, Unexpected> {
+    #[derive(Deserialize)]
+    struct Version {
+        spec: Option<Value>,
+    }
+    let mut kept = Vec::new();
+    for element in elements(text)? {
+        let version: Version = serde_json::from_str(element.get()).map_err(|_| Unexpected)?;
+        let visible = match version.spec.as_ref().map(owner_in) {
+            Some(Owner::DataSources(datasources)) => datasources.iter().all(sees),
+            Some(Owner::Unnamed) | None => false,
+        };
+        if visible {
+            kept.push(element);
+        }
+    }
+    Ok((!kept.is_empty()).then(|| array(kept)))
+}
+
+/// Past specs of all supervisors, likewise; a supervisor of which nothing is left is left out.
+///
+/// # Errors
+/// [`Unexpected`]
+pub fn supervisor_histories(
+    text: &[u8],
+    sees: &dyn Fn(&DataSource) -> bool,
+) -> Result<Vec<u8>, Unexpected> {
+    let mut kept = Vec::new();
+    for (id, versions) in members(text)? {
+        if let Some(versions) = supervisor_history(versions.get().as_bytes(), sees)? {
+            kept.push((id, versions));
+        }
+    }
+    Ok(object(
+        kept.iter()
+            .map(|(id, versions)| (id.clone(), versions.as_slice())),
+    ))
+}
+
+/// An object whose member `name` is a list of objects with a `dataSource` each, that list reduced.
+///
+/// # Errors
+/// [`Unexpected`]
+pub fn named_list(
+    text: &[u8],
+    name: &str,
+    sees: &dyn Fn(&DataSource) -> bool,
+) -> Result<Vec<u8>, Unexpected> {
+    #[derive(Deserialize)]
+    struct Named {
+        #[serde(rename = "dataSource")]
+        datasource: Option<String>,
+    }
+    let mut out = Vec::new();
+    for (member, value) in members(text)? {
+        if member != name {
+            // Nothing else is known to stand there, so nothing else is shown.
+            continue;
+        }
+        let mut kept = Vec::new();
+        for element in elements(value.get().as_bytes())? {
+            let named: Named = serde_json::from_str(element.get()).map_err(|_| Unexpected)?;
+            let datasource = named
+                .datasource
+                .and_then(|name| name.parse::<DataSource>().ok());
+            if datasource.is_some_and(|datasource| sees(&datasource)) {
+                kept.push(element);
+            }
+        }
+        out.push((member, array(kept)));
+    }
+    Ok(object(
+        out.iter()
+            .map(|(name, list)| (name.clone(), list.as_slice())),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn only_a(datasource: &DataSource) -> bool {
+        datasource.as_str() == "a"
+    }
+
+    fn text(bytes: Vec<u8>) -> String {
+        String::from_utf8(bytes).expect("UTF-8")
+    }
+
+    #[test]
+    fn what_stays_keeps_its_bytes() {
+        let answer = br#"{"t1":{"id":"t1","duration":1.50} ,"t\"2":{"id":"x"},"t3":{}}"#;
+        let kept = statuses(answer, |id| id != "t3").map(text);
+        assert_eq!(
+            kept.as_deref(),
+            Ok(r#"{"t1":{"id":"t1","duration":1.50},"t\"2":{"id":"x"}}"#)
+        );
+        assert_eq!(members_with(answer).map(|ids| ids.len()), Ok(3));
+        assert_eq!(statuses(b"[]", |_| true), Err(Unexpected));
+        assert_eq!(statuses(b"{}", |_| true).map(text).as_deref(), Ok("{}"));
+    }
+
+    #[test]
+    fn supervisors_are_told_by_their_ids() {
+        assert_eq!(
+            supervisors(br#"["a","b"]"#, |id| id == "a")
+                .map(text)
+                .as_deref(),
+            Ok(r#"["a"]"#)
+        );
+        let full = br#"[{"id":"a","state":"RUNNING"},{"id":"b","spec":{}}]"#;
+        assert_eq!(
+            supervisors(full, |id| id == "b").map(text).as_deref(),
+            Ok(r#"[{"id":"b","spec":{}}]"#)
+        );
+        assert_eq!(supervisors(b"[5]", |_| true), Err(Unexpected));
+    }
+
+    #[test]
+    fn owners_are_read_from_a_full_list() {
+        let full = br#"[
+            {"id":"a","spec":{"spec":{"dataSchema":{"dataSource":"wiki"}}}},
+            {"id":"b","spec":{"type":"NoopSupervisorSpec","type":"noop"}},
+            {"id":"c","dataSource":"x"},
+            {"id":"d"}]"#;
+        let owners = supervisor_owners(full).expect("a list");
+        let of = |name: &str| Owner::DataSources(vec![name.parse().expect("a name")]);
+        assert_eq!(owners.get("a"), Some(&of("wiki")));
+        assert_eq!(owners.get("b"), Some(&Owner::Unnamed));
+        assert_eq!(owners.get("c"), Some(&of("x")));
+        assert_eq!(owners.get("d"), Some(&Owner::Unnamed));
+    }
+
+    #[test]
+    fn histories_keep_what_may_be_seen() {
+        // Druid prints a tombstone with two `type`s.
+        let history = br#"[{"spec":{"type":"NoopSupervisorSpec","dataSources":["a"],"type":"noop"},"version":"1"},
+            {"spec":{"dataSource":"b"},"version":"2"},{"spec":null,"version":"3"}]"#;
+        let kept = supervisor_history(history, &only_a)
+            .expect("a list")
+            .map(text);
+        assert_eq!(
+            kept.as_deref(),
+            Some(
+                r#"[{"spec":{"type":"NoopSupervisorSpec","dataSources":["a"],"type":"noop"},"version":"1"}]"#
+            )
+        );
+        assert_eq!(
+            supervisor_history(br#"[{"spec":{"dataSource":"b"}}]"#, &only_a),
+            Ok(None)
+        );
+        let all = br#"{"x":[{"spec":{"dataSource":"a"}}],"y":[{"spec":{"dataSource":"b"}}]}"#;
+        assert_eq!(
+            supervisor_histories(all, &only_a).map(text).as_deref(),
+            Ok(r#"{"x":[{"spec":{"dataSource":"a"}}]}"#)
+        );
+    }
+
+    #[test]
+    fn named_lists_lose_what_is_not_to_be_seen() {
+        let configs = br#"{"compactionConfigs":[{"dataSource":"a"},{"dataSource":"b"}],"more":1}"#;
+        assert_eq!(
+            named_list(configs, "compactionConfigs", &only_a)
+                .map(text)
+                .as_deref(),
+            Ok(r#"{"compactionConfigs":[{"dataSource":"a"}]}"#)
+        );
+    }
+}
