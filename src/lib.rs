@@ -5,6 +5,7 @@ pub mod config;
 pub mod disclosure;
 pub mod druid;
 pub mod finding;
+pub mod gateway;
 pub mod identity;
 pub mod json;
 pub mod listener;

@@ -1,0 +1,123 @@
+//! Drives admission: fetches the facts that it asks for.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use pingora::protocols::http::ServerSession;
+use tokio::time::Instant;
+
+use super::body::{Held, read_whole};
+use super::exchange::{Gateway, Record};
+use super::generation::Generation;
+use super::head;
+use super::problem::Problem;
+use crate::admission::{Admitted, AwaitingBody, BodyProblem, Login, Step, begin};
+use crate::druid::Owner;
+use crate::identity::Failure as LoginFailure;
+use crate::listener::Arrival;
+use crate::route::Subject;
+use crate::upstream::Failure;
+
+/// Bodies above this are judged on a thread of their own, so that others are not kept waiting.
+const LARGE: usize = 256 * 1024;
+
+impl Gateway {
+    /// Judges a request to the end. The body's memory is held until the answer is out.
+    pub(super) async fn admit(
+        &self,
+        session: &mut ServerSession,
+        arrival: &Arrival,
+        generation: &Generation,
+        record: &mut Record<'_>,
+    ) -> Result<(Admitted, Option<Held>), Problem> {
+        let deadline = Instant::now() + generation.settings.read_deadline;
+        let request = head::head(session, arrival);
+        let length = request.length;
+        let mut held = None;
+        let mut step = begin(request, generation.snapshot.clone());
+        loop {
+            step = match step {
+                Step::Done(verdict) => {
+                    record.learn(verdict.trace);
+                    return match verdict.decision {
+                        Ok(admitted) => Ok((admitted, held)),
+                        Err(rejection) => Err(rejection.into()),
+                    };
+                }
+                Step::NeedPrincipal(wait) => {
+                    let login = self.login(session, generation, record).await;
+                    wait.supply(login)
+                }
+                Step::NeedOwner(wait) => {
+                    let begun = Instant::now();
+                    let owner = owner(generation, &wait.subject(), wait.fresh(), deadline).await;
+                    record.outcome.upstream_time += begun.elapsed();
+                    match owner {
+                        Ok(owner) => wait.supply(owner),
+                        Err(failure) => {
+                            record.learn(wait.into_trace());
+                            return Err(Problem::upstream(&failure, false));
+                        }
+                    }
+                }
+                Step::NeedBody(wait) => {
+                    let within = generation.settings.body_timeout;
+                    let limit = wait.limit();
+                    let (body, memory) =
+                        read_whole(session, length, limit, within, &self.body_memory).await;
+                    held = Some(memory);
+                    if let Ok(body) = &body {
+                        record.outcome.received = body.len() as u64;
+                    }
+                    judge(*wait, body).await?
+                }
+            };
+        }
+    }
+
+    async fn login(
+        &self,
+        session: &ServerSession,
+        generation: &Generation,
+        record: &Record<'_>,
+    ) -> Login {
+        let Ok(credentials) = head::credentials(session) else {
+            return Login::Absent;
+        };
+        let now: Duration = (self.clock)();
+        let source = record.outcome.source;
+        match self
+            .authenticator
+            .authenticate(&generation.users, &credentials, source, now)
+            .await
+        {
+            Ok(principal) => Login::Known(principal),
+            Err(LoginFailure::Absent) => Login::Absent,
+            Err(LoginFailure::Wrong) => Login::Wrong,
+            Err(LoginFailure::Busy) => Login::Busy,
+        }
+    }
+}
+
+async fn judge(wait: AwaitingBody, body: Result<Bytes, BodyProblem>) -> Result<Step, Problem> {
+    if body.as_ref().is_ok_and(|body| body.len() > LARGE) {
+        // A panic there is a defect; the client gets an answer all the same.
+        return tokio::task::spawn_blocking(move || wait.supply(body))
+            .await
+            .map_err(|_| Problem::unexpected_answer());
+    }
+    Ok(wait.supply(body))
+}
+
+async fn owner(
+    generation: &Generation,
+    subject: &Subject,
+    fresh: bool,
+    deadline: Instant,
+) -> Result<Option<Owner>, Failure> {
+    match subject {
+        Subject::Task(id) => generation.owners.task(id, deadline).await,
+        Subject::Supervisor(id) => generation.owners.supervisor(id, fresh, deadline).await,
+        Subject::None | Subject::DataSource(_) | Subject::Worker(_) => Ok(Some(Owner::Unnamed)),
+    }
+}

@@ -1,0 +1,240 @@
+//! Writing answers: our own, and the Overlord's with our additions.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use pingora::http::ResponseHeader;
+use pingora::protocols::http::ServerSession;
+use tokio::time::{Instant, timeout_at};
+
+use super::exchange::{Gateway, Record};
+use super::problem::Problem;
+use crate::finding::Finding;
+use crate::listener::Phase;
+use crate::upstream::Head;
+
+/// After a refusal with an unread body so much of it is read and dropped, lest a reset takes the
+/// answer with it.
+const LINGER_BYTES: usize = 1 << 20;
+const LINGER: Duration = Duration::from_millis(500);
+
+/// `Overgate-Warning` fields: at most so many, and so many bytes in all.
+const MOST_WARNINGS: usize = 20;
+const WARNING_BYTES: usize = 4 * 1024;
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const WARNING: HeaderName = HeaderName::from_static("overgate-warning");
+
+/// Fields of an Overlord's answer that are not handed on: those between us and it, and where it
+/// would send the client behind our back.
+const NOT_HANDED_ON: [HeaderName; 11] = [
+    header::CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    header::PROXY_AUTHENTICATE,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    header::LOCATION,
+    header::CONTENT_LENGTH,
+    header::DATE,
+    header::WWW_AUTHENTICATE,
+];
+
+/// How the body of an answer is framed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Length {
+    /// So many bytes.
+    Known(u64),
+    /// As long as it takes.
+    Unknown,
+}
+
+/// An answer's header in the making.
+pub(super) struct Reply {
+    pub(super) status: StatusCode,
+    /// The Overlord's, if it is its answer.
+    base: Option<Box<ResponseHeader>>,
+    fields: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Reply {
+    /// An answer of our own, in JSON.
+    pub(super) fn json(status: StatusCode) -> Reply {
+        let media_type = HeaderValue::from_static("application/json");
+        Reply {
+            status,
+            base: None,
+            fields: vec![(header::CONTENT_TYPE, media_type)],
+        }
+    }
+
+    /// The Overlord's answer.
+    pub(super) fn of(head: &Head) -> Reply {
+        Reply {
+            status: head.status,
+            base: Some(head.fields.clone()),
+            fields: Vec::new(),
+        }
+    }
+
+    pub(super) fn field(mut self, name: HeaderName, value: impl AsRef<str>) -> Reply {
+        if let Ok(value) = HeaderValue::from_str(value.as_ref()) {
+            self.fields.push((name, value));
+        }
+        self
+    }
+
+    /// With findings that do not refuse.
+    pub(super) fn warnings(mut self, findings: &[Finding]) -> Reply {
+        let mut left = WARNING_BYTES;
+        for finding in findings.iter().take(MOST_WARNINGS) {
+            let pointer = crate::route::encode_segment(&finding.pointer).replace("%2F", "/");
+            let text = format!("{} {pointer}", finding.code);
+            let Some(rest) = left.checked_sub(text.len()) else {
+                break;
+            };
+            left = rest;
+            self = self.field(WARNING, text);
+        }
+        self
+    }
+
+    fn build(
+        self,
+        request_id: &str,
+        length: Length,
+        http_10: bool,
+    ) -> pingora::Result<ResponseHeader> {
+        let mut built = match self.base {
+            Some(base) => {
+                let mut base = *base;
+                for name in &NOT_HANDED_ON {
+                    base.remove_header(name);
+                }
+                base
+            }
+            None => ResponseHeader::build(self.status, Some(self.fields.len() + 4))?,
+        };
+        for (name, value) in self.fields {
+            built.append_header(name, value)?;
+        }
+        built.insert_header(X_REQUEST_ID, request_id)?;
+        match length {
+            Length::Known(length) => built.insert_header(header::CONTENT_LENGTH, length)?,
+            // HTTP/1.0 knows no chunks: the end of the connection is the end of the body.
+            Length::Unknown if http_10 => {}
+            Length::Unknown => built.insert_header(header::TRANSFER_ENCODING, "chunked")?,
+        }
+        Ok(built)
+    }
+}
+
+impl Gateway {
+    /// Writes an answer's header.
+    pub(super) async fn begin_answer(
+        &self,
+        session: &mut ServerSession,
+        reply: Reply,
+        length: Length,
+        record: &mut Record<'_>,
+    ) -> bool {
+        if self.drain.phase() >= Phase::LameDuck {
+            session.set_keepalive(None);
+        }
+        let http_10 = session.req_header().version == http::Version::HTTP_10;
+        record.outcome.status = reply.status.as_u16();
+        let Ok(built) = reply.build(record.request_id(), length, http_10) else {
+            session.set_keepalive(None);
+            record.outcome.cut = true;
+            return false;
+        };
+        let wrote = session.write_response_header(Box::new(built)).await.is_ok();
+        self.wrote(session, wrote, record)
+    }
+
+    /// Writes a piece of an answer's body.
+    pub(super) async fn write_piece(
+        &self,
+        session: &mut ServerSession,
+        piece: Bytes,
+        end: bool,
+        record: &mut Record<'_>,
+    ) -> bool {
+        let length = piece.len() as u64;
+        let wrote = session.write_response_body(piece, end).await.is_ok();
+        if wrote {
+            record.outcome.sent += length;
+        }
+        self.wrote(session, wrote, record)
+    }
+
+    fn wrote(&self, session: &mut ServerSession, wrote: bool, record: &mut Record<'_>) -> bool {
+        if !wrote {
+            // The client left, or takes nothing any more.
+            session.set_keepalive(None);
+            record.outcome.cut = true;
+        }
+        wrote
+    }
+
+    /// Writes a whole answer.
+    pub(super) async fn answer(
+        &self,
+        session: &mut ServerSession,
+        reply: Reply,
+        body: Bytes,
+        record: &mut Record<'_>,
+    ) {
+        let length = Length::Known(body.len() as u64);
+        if self.begin_answer(session, reply, length, record).await {
+            self.write_piece(session, body, true, record).await;
+        }
+    }
+
+    /// Refuses an exchange.
+    pub(super) async fn refuse_exchange(
+        &self,
+        session: &mut ServerSession,
+        problem: Problem,
+        record: &mut Record<'_>,
+    ) {
+        record.outcome.stage = problem.stage;
+        record.outcome.code = Some(problem.code);
+        let asked: &[u8] = b"application/problem+json";
+        let as_problem_json = session
+            .req_header()
+            .headers
+            .get_all(header::ACCEPT)
+            .iter()
+            .any(|value| {
+                value
+                    .as_bytes()
+                    .windows(asked.len())
+                    .any(|word| word == asked)
+            });
+        let written = problem.write(record.request_id(), as_problem_json);
+        let mut reply = Reply {
+            status: problem.status,
+            base: None,
+            fields: problem.headers().to_vec(),
+        };
+        reply = reply.field(header::CONTENT_TYPE, written.media_type);
+        let unread = !session.is_body_done();
+        if problem.closes || unread {
+            session.set_keepalive(None);
+        }
+        self.answer(session, reply, written.body, record).await;
+        if unread && !record.outcome.cut {
+            let until = Instant::now() + LINGER;
+            let mut dropped = 0;
+            while let Ok(Ok(Some(piece))) = timeout_at(until, session.read_request_body()).await {
+                dropped += piece.len();
+                if dropped > LINGER_BYTES {
+                    break;
+                }
+            }
+        }
+    }
+}

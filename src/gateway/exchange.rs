@@ -1,0 +1,295 @@
+//! The gateway itself, and the record of an exchange.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use jiff::Timestamp;
+use pingora::protocols::Stream;
+use pingora::protocols::http::ServerSession;
+use tokio::time::Instant;
+
+use super::body::BodyMemory;
+use super::generation::Generation;
+use super::head;
+use super::problem::Problem;
+use crate::admission::Trace;
+use crate::identity::Authenticator;
+use crate::listener::{Arrival, Drain, EdgeRefusal, Phase, Serve, Verdict};
+use crate::route::Subject;
+use crate::telemetry::{Outcome, Stage, Telemetry};
+use crate::upstream::{Node, Trail};
+
+/// What a gateway is made of.
+pub struct Parts {
+    /// The first configuration.
+    pub generation: Generation,
+    /// Checks logins.
+    pub authenticator: Authenticator,
+    /// Takes outcomes.
+    pub telemetry: Telemetry,
+    /// How it stops.
+    pub drain: Arc<Drain>,
+    /// Memory for bodies.
+    pub body_memory: BodyMemory,
+    /// The wall clock, for the log.
+    pub wall_clock: fn() -> Timestamp,
+    /// A monotonic clock.
+    pub clock: Arc<dyn Fn() -> Duration + Send + Sync>,
+    /// Makes request ids differ from one process to the next.
+    pub seed: u32,
+}
+
+/// Serves the edge's requests.
+pub struct Gateway {
+    pub(super) current: ArcSwap<Generation>,
+    pub(super) authenticator: Authenticator,
+    pub(super) telemetry: Telemetry,
+    pub(super) drain: Arc<Drain>,
+    pub(super) body_memory: BodyMemory,
+    wall_clock: fn() -> Timestamp,
+    pub(super) clock: Arc<dyn Fn() -> Duration + Send + Sync>,
+    seed: u32,
+    count: AtomicU32,
+}
+
+/// One exchange while it runs: what the log will say, reported when it is dropped, so that even a
+/// panic leaves a line.
+pub(super) struct Record<'g> {
+    telemetry: &'g Telemetry,
+    begun: Instant,
+    pub(super) outcome: Outcome,
+}
+
+impl Drop for Record<'_> {
+    fn drop(&mut self) {
+        self.outcome.duration = self.begun.elapsed();
+        self.telemetry.report(&self.outcome);
+    }
+}
+
+impl Record<'_> {
+    pub(super) fn request_id(&self) -> &str {
+        &self.outcome.request_id
+    }
+
+    /// Takes over what admission learnt.
+    pub(super) fn learn(&mut self, trace: Trace) {
+        const MOST_NAMES: usize = 10;
+        let Trace {
+            principal,
+            endpoint,
+            path,
+            subject,
+            datasources,
+            rule,
+            findings,
+            audited,
+        } = trace;
+        self.outcome.principal = principal.map(|principal| principal.name().clone());
+        if let Some(endpoint) = endpoint {
+            self.outcome.operation = endpoint.operation.name();
+        }
+        self.outcome.path = path;
+        self.outcome.subject = match subject {
+            Some(Subject::Task(id)) => Some(id.to_string()),
+            Some(Subject::Supervisor(id)) => Some(id.to_string()),
+            Some(Subject::Worker(name)) => Some(name),
+            Some(Subject::DataSource(_) | Subject::None) | None => None,
+        };
+        self.outcome.datasources = datasources
+            .iter()
+            .take(MOST_NAMES)
+            .map(ToString::to_string)
+            .collect();
+        self.outcome.rule = rule;
+        self.outcome.findings = findings.iter().map(|finding| finding.code.name()).collect();
+        self.outcome.audited = audited.is_some();
+    }
+
+    pub(super) fn upstream(&mut self, trail: Trail, nodes: &[Node], time: Duration) {
+        self.outcome.attempts += trail.attempts;
+        self.outcome.upstream_time += time;
+        if let Some(node) = trail.node.and_then(|index| nodes.get(index)) {
+            self.outcome.upstream = Some(node.authority());
+        }
+    }
+}
+
+impl Gateway {
+    /// A gateway of these parts.
+    pub fn new(parts: Parts) -> Gateway {
+        let Parts {
+            generation,
+            authenticator,
+            telemetry,
+            drain,
+            body_memory,
+            wall_clock,
+            clock,
+            seed,
+        } = parts;
+        Gateway {
+            current: ArcSwap::from_pointee(generation),
+            authenticator,
+            telemetry,
+            drain,
+            body_memory,
+            wall_clock,
+            clock,
+            seed,
+            count: AtomicU32::new(0),
+        }
+    }
+
+    /// The configuration at work.
+    pub fn generation(&self) -> Arc<Generation> {
+        self.current.load_full()
+    }
+
+    /// Takes a new configuration; exchanges that run keep the old one.
+    pub fn replace(&self, generation: Generation) {
+        self.current.store(Arc::new(generation));
+    }
+
+    /// Bytes that bodies take now.
+    pub fn body_bytes(&self) -> usize {
+        self.body_memory.used()
+    }
+
+    /// Logins that are remembered.
+    pub fn remembered_logins(&self) -> usize {
+        self.authenticator.remembered()
+    }
+
+    /// What it reports to.
+    pub fn telemetry(&self) -> &Telemetry {
+        &self.telemetry
+    }
+
+    fn record(&self, source: IpAddr, begun: Instant) -> Record<'_> {
+        let number = self.count.fetch_add(1, Ordering::Relaxed);
+        let since = jiff::SignedDuration::try_from(begun.elapsed()).unwrap_or_default();
+        let time = (self.wall_clock)()
+            .saturating_sub(since)
+            .unwrap_or_default();
+        Record {
+            telemetry: &self.telemetry,
+            begun,
+            outcome: Outcome {
+                time: format!("{time:.3}"),
+                request_id: format!("{:08x}{number:08x}", self.seed),
+                source,
+                principal: None,
+                method: String::new(),
+                path: String::new(),
+                operation: "none",
+                datasources: Vec::new(),
+                subject: None,
+                status: 0,
+                stage: Stage::Done,
+                code: None,
+                rule: None,
+                findings: Vec::new(),
+                audited: false,
+                upstream: None,
+                attempts: 0,
+                duration: Duration::ZERO,
+                upstream_time: Duration::ZERO,
+                received: 0,
+                sent: 0,
+                cut: false,
+            },
+        }
+    }
+
+    async fn run(&self, session: &mut ServerSession, arrival: Arrival) {
+        let generation = self.current.load_full();
+        let settings = &generation.settings;
+        // What the edge let pass, Pingora parses (a test holds the two together). Should it ever
+        // refuse one, there is no header to answer to: the connection closes, the log says why.
+        if !matches!(session.read_request().await, Ok(true)) {
+            let mut record = self.record(arrival.peer.ip().to_canonical(), arrival.at);
+            let problem = Problem::edge(400, "the request cannot be parsed");
+            record.outcome.stage = problem.stage;
+            record.outcome.code = Some(problem.code);
+            session.set_keepalive(None);
+            return;
+        }
+        session.set_read_timeout(Some(settings.body_timeout));
+        session.set_write_timeout(Some(settings.write_timeout));
+        session.set_abort_on_close(false);
+        let source = head::source(session, arrival.peer, &settings.trusted_proxies);
+        let mut record = self.record(source, arrival.at);
+        record.outcome.method = session.req_header().method.as_str().to_owned();
+        if arrival.checked.is_http_10 {
+            session.set_keepalive(None);
+        }
+        if !head::is_served(session, &settings.hosts) {
+            return self
+                .refuse_exchange(session, Problem::unknown_host(), &mut record)
+                .await;
+        }
+        match self
+            .admit(session, &arrival, &generation, &mut record)
+            .await
+        {
+            Err(problem) => self.refuse_exchange(session, problem, &mut record).await,
+            Ok((admitted, body)) => {
+                self.forward(session, &arrival, admitted, body, &generation, &mut record)
+                    .await;
+            }
+        }
+    }
+}
+
+impl Serve for Gateway {
+    async fn serve(&self, mut session: ServerSession, arrival: Arrival) -> Option<Stream> {
+        self.run(&mut session, arrival).await;
+        if self.drain.phase() >= Phase::LameDuck {
+            session.set_keepalive(None);
+        }
+        let reusable = session.finish().await.ok().flatten()?;
+        Some(reusable.into_parts().0)
+    }
+
+    fn refuse(&self, refusal: EdgeRefusal) -> Bytes {
+        let begun = Instant::now()
+            .checked_sub(refusal.after)
+            .unwrap_or_else(Instant::now);
+        let mut record = self.record(refusal.peer.ip().to_canonical(), begun);
+        let problem = Problem::edge(refusal.refused.status, refusal.refused.reason);
+        record.outcome.status = problem.status.as_u16();
+        record.outcome.stage = problem.stage;
+        record.outcome.code = Some(problem.code);
+        let written = problem.write(record.request_id(), false);
+        record.outcome.sent = written.body.len() as u64;
+        let mut answer = format!(
+            "HTTP/1.1 {} {}\r\nX-Request-Id: {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+            problem.status.as_u16(),
+            problem.status.canonical_reason().unwrap_or("Refused"),
+            record.request_id(),
+            written.media_type,
+            written.body.len(),
+        )
+        .into_bytes();
+        answer.extend_from_slice(&written.body);
+        answer.into()
+    }
+
+    fn turned_away(&self, why: Verdict) {
+        self.telemetry.metrics().turned_away(match why {
+            Verdict::TooManyConnections => "too-many-connections",
+            Verdict::HandshakeFailed => "handshake-failed",
+        });
+    }
+}
+
+impl std::fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Gateway")
+    }
+}

@@ -1,0 +1,44 @@
+//! What one configuration makes of the gateway.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use crate::admission::Snapshot;
+use crate::identity::Users;
+use crate::upstream::{Overlords, Owners};
+
+/// One configuration at work. An exchange keeps the generation it began with.
+#[derive(Debug)]
+pub struct Generation {
+    /// The rules.
+    pub snapshot: Arc<Snapshot>,
+    /// Who may log in.
+    pub users: Users,
+    /// Where requests go.
+    pub overlords: Arc<Overlords>,
+    /// Whose tasks they are.
+    pub owners: Arc<Owners>,
+    /// How exchanges run.
+    pub settings: Settings,
+}
+
+/// How exchanges run.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Proxies in front whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// `Host` values that are served, in lower case; empty: any.
+    pub hosts: Vec<String>,
+    /// A body must have arrived in this time.
+    pub body_timeout: Duration,
+    /// A client that takes nothing for this long is cut.
+    pub write_timeout: Duration,
+    /// A change has its answer in this time.
+    pub submission_deadline: Duration,
+    /// A read has its answer's header in this time.
+    pub read_deadline: Duration,
+    /// An answer has gone down in this time.
+    pub transfer_deadline: Duration,
+}

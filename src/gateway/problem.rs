@@ -1,0 +1,478 @@
+//! How a refusal looks in HTTP: the only place that knows.
+//!
+//! The body speaks the dialect that Druid's clients read: `error` and `errorMessage` (the console,
+//! pydruid), in the form of Druid's own `ErrorResponse`. Who asks for `application/problem+json`
+//! gets RFC 9457.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use serde_json::{Map, Value, json};
+
+use crate::admission::{BodyProblem, Rejection};
+use crate::finding::Finding;
+use crate::quota::{OverQuota, RateLimit};
+use crate::telemetry::Stage;
+use crate::upstream::Failure;
+
+/// A refusal, ready to be written.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Problem {
+    pub(super) status: StatusCode,
+    /// `errorCode`, and `code` in log and metrics.
+    pub(super) code: &'static str,
+    category: &'static str,
+    message: String,
+    context: Map<String, Value>,
+    findings: Vec<Finding>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    /// Which stage says no.
+    pub(super) stage: Stage,
+    /// The request's body was not read to its end.
+    pub(super) closes: bool,
+}
+
+/// The body of a problem, in either form.
+pub(super) struct Written {
+    pub(super) media_type: &'static str,
+    pub(super) body: Bytes,
+}
+
+impl Problem {
+    fn new(
+        status: StatusCode,
+        code: &'static str,
+        stage: Stage,
+        message: impl Into<String>,
+    ) -> Problem {
+        Problem {
+            status,
+            code,
+            category: category(status),
+            message: message.into(),
+            context: Map::new(),
+            findings: Vec::new(),
+            headers: Vec::new(),
+            stage,
+            closes: false,
+        }
+    }
+
+    fn header(mut self, name: HeaderName, value: impl AsRef<str>) -> Problem {
+        if let Ok(value) = HeaderValue::from_str(value.as_ref()) {
+            self.headers.push((name, value));
+        }
+        self
+    }
+
+    fn retry_after(self, time: Duration) -> Problem {
+        let seconds = seconds(time).to_string();
+        self.header(header::RETRY_AFTER, seconds)
+    }
+
+    fn findings(mut self, findings: Vec<Finding>) -> Problem {
+        self.findings = findings;
+        self
+    }
+
+    fn context(mut self, name: &str, value: impl Into<Value>) -> Problem {
+        self.context.insert(name.to_owned(), value.into());
+        self
+    }
+
+    fn closes(mut self) -> Problem {
+        self.closes = true;
+        self
+    }
+
+    pub(super) fn headers(&self) -> &[(HeaderName, HeaderValue)] {
+        &self.headers
+    }
+
+    /// The body for a client that does or does not ask for RFC 9457.
+    pub(super) fn write(&self, request_id: &str, as_problem_json: bool) -> Written {
+        let mut context = self.context.clone();
+        context.insert("requestId".to_owned(), request_id.into());
+        let (media_type, mut value) = if as_problem_json {
+            let value = json!({
+                "type": format!("https://overgate.dev/problems/{}", self.code),
+                "title": self.status.canonical_reason().unwrap_or("Refused"),
+                "status": self.status.as_u16(),
+                "detail": self.message,
+                "errorCode": self.code,
+                "context": context,
+            });
+            ("application/problem+json", value)
+        } else {
+            let value = json!({
+                "error": "druidException",
+                "errorCode": self.code,
+                "persona": if self.status.is_server_error() { "OPERATOR" } else { "USER" },
+                "category": self.category,
+                "errorMessage": self.message,
+                "context": context,
+            });
+            ("application/json", value)
+        };
+        if !self.findings.is_empty()
+            && let Value::Object(members) = &mut value
+        {
+            members.insert("findings".to_owned(), json!(self.findings));
+        }
+        // A tree of strings and numbers can always be written.
+        let body = serde_json::to_vec(&value).unwrap_or_default();
+        Written {
+            media_type,
+            body: body.into(),
+        }
+    }
+
+    /// A header block that was refused at the edge.
+    pub(super) fn edge(status: u16, reason: &str) -> Problem {
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
+        let code = match status {
+            StatusCode::REQUEST_TIMEOUT => "overgateHeaderTimeout",
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => "overgateHeaderTooLarge",
+            StatusCode::URI_TOO_LONG => "overgateTargetTooLong",
+            StatusCode::METHOD_NOT_ALLOWED => "overgateMethodNotAllowed",
+            StatusCode::EXPECTATION_FAILED => "overgateExpectation",
+            StatusCode::NOT_IMPLEMENTED => "overgateTransferEncoding",
+            StatusCode::HTTP_VERSION_NOT_SUPPORTED => "overgateHttpVersion",
+            _ => "overgateMalformedRequest",
+        };
+        Problem::new(status, code, Stage::Edge, sentence(reason)).closes()
+    }
+
+    pub(super) fn unknown_host() -> Problem {
+        Problem::new(
+            StatusCode::MISDIRECTED_REQUEST,
+            "overgateUnknownHost",
+            Stage::Edge,
+            "This `Host` is not served here",
+        )
+        .closes()
+    }
+
+    /// The Overlord could not be asked, or its answer could not be handed on.
+    pub(super) fn upstream(failure: &Failure, may_be_accepted: bool) -> Problem {
+        match failure {
+            Failure::NoLeader => Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "overgateNoLeader",
+                Stage::Upstream,
+                "No Overlord leads at the moment; the request was not executed, try again",
+            )
+            .retry_after(Duration::from_secs(5)),
+            Failure::Lost(_) if may_be_accepted => Problem::new(
+                StatusCode::BAD_GATEWAY,
+                "overgateAnswerLost",
+                Stage::Upstream,
+                "The Overlord's answer was lost: the request may have been accepted. Look before \
+                 sending it again; a task that carries an `id` is repeated safely",
+            ),
+            Failure::Lost(_) => Problem::new(
+                StatusCode::BAD_GATEWAY,
+                "overgateAnswerLost",
+                Stage::Upstream,
+                "The Overlord's answer was lost",
+            ),
+            Failure::Late => Problem::new(
+                StatusCode::GATEWAY_TIMEOUT,
+                "overgateUpstreamTimeout",
+                Stage::Upstream,
+                if may_be_accepted {
+                    "The Overlord did not answer in time: the request may have been accepted"
+                } else {
+                    "The Overlord did not answer in time"
+                },
+            ),
+            Failure::TooLarge => Problem::unexpected_answer(),
+        }
+    }
+
+    pub(super) fn unexpected_answer() -> Problem {
+        Problem::new(
+            StatusCode::BAD_GATEWAY,
+            "overgateUnexpectedAnswer",
+            Stage::Upstream,
+            "The Overlord's answer is not what this endpoint answers",
+        )
+    }
+
+    /// Druid refused the gateway's own login.
+    pub(super) fn upstream_login() -> Problem {
+        Problem::new(
+            StatusCode::BAD_GATEWAY,
+            "overgateUpstreamLogin",
+            Stage::Upstream,
+            "Druid refused the gateway's own credentials; tell whoever runs the gateway",
+        )
+    }
+
+    /// Druid's queue is full: an HTML page with 500 up to 28, a 429 without `Retry-After` later.
+    pub(super) fn queue_full() -> Problem {
+        Problem::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "overgateQueueFull",
+            Stage::Upstream,
+            "Druid's task queue is full; the task was not accepted, try again later",
+        )
+        .retry_after(Duration::from_secs(10))
+    }
+}
+
+impl From<Rejection> for Problem {
+    fn from(rejection: Rejection) -> Problem {
+        use StatusCode as S;
+        match rejection {
+            Rejection::MalformedTarget(why) => Problem::new(
+                S::BAD_REQUEST,
+                "overgateMalformedTarget",
+                Stage::Path,
+                sentence(&why),
+            ),
+            Rejection::Unauthenticated => challenge(Problem::new(
+                S::UNAUTHORIZED,
+                "overgateUnauthenticated",
+                Stage::Identity,
+                "This gateway wants HTTP Basic credentials",
+            )),
+            Rejection::WrongCredentials => challenge(Problem::new(
+                S::UNAUTHORIZED,
+                "overgateWrongCredentials",
+                Stage::Identity,
+                "The user name or the password is wrong",
+            )),
+            Rejection::TooManyLogins => Problem::new(
+                S::TOO_MANY_REQUESTS,
+                "overgateTooManyLogins",
+                Stage::Identity,
+                "Too many logins are being checked; try again",
+            )
+            .retry_after(Duration::from_secs(1)),
+            Rejection::UnknownEndpoint => Problem::new(
+                S::NOT_FOUND,
+                "overgateUnknownEndpoint",
+                Stage::Route,
+                "There is no such endpoint here: the gateway serves Druid's Overlord API, `/druid/indexer/v1/…`",
+            ),
+            Rejection::MethodNotAllowed(allow) => Problem::new(
+                S::METHOD_NOT_ALLOWED,
+                "overgateMethodNotAllowed",
+                Stage::Route,
+                format!("This endpoint takes {}", allow.join(", ")),
+            )
+            .header(header::ALLOW, allow.join(", ")),
+            Rejection::Blocked => Problem::new(
+                S::FORBIDDEN,
+                "overgateBlocked",
+                Stage::Standing,
+                "This endpoint is for Druid's own processes, which reach the Overlord directly",
+            ),
+            Rejection::Forbidden {
+                action,
+                datasource,
+                opaque,
+            } => {
+                let on = match (&datasource, opaque) {
+                    (Some(datasource), None) => format!(" the datasource `{datasource}`"),
+                    (_, Some(opaque)) => format!(" every datasource: {}", opaque.reason()),
+                    (None, None) => " this".to_owned(),
+                };
+                let problem = Problem::new(
+                    S::FORBIDDEN,
+                    "overgateForbidden",
+                    Stage::Authorize,
+                    format!("You may not {}{on}", action.name()),
+                );
+                match datasource {
+                    Some(datasource) => problem.context("datasource", datasource.as_str()),
+                    None => problem,
+                }
+            }
+            Rejection::UnknownTask => Problem::new(
+                S::NOT_FOUND,
+                "overgateUnknownTask",
+                Stage::Owner,
+                "There is no such task",
+            ),
+            Rejection::UnknownSupervisor => Problem::new(
+                S::NOT_FOUND,
+                "overgateUnknownSupervisor",
+                Stage::Owner,
+                "There is no such supervisor",
+            ),
+            Rejection::Body(problem) => problem.into(),
+            Rejection::InvalidDocument(finding) => {
+                let message = format!(
+                    "The body is not the JSON that it must be (line {}, column {}): {}",
+                    finding.line, finding.column, finding.message
+                );
+                Problem::new(
+                    S::BAD_REQUEST,
+                    "overgateInvalidJson",
+                    Stage::Document,
+                    message,
+                )
+                .findings(vec![finding])
+            }
+            Rejection::InvalidSpec(findings) => Problem::new(
+                S::BAD_REQUEST,
+                "overgateInvalidSpec",
+                Stage::Spec,
+                summary(&findings),
+            )
+            .findings(findings),
+            Rejection::Review(findings) => Problem::new(
+                S::BAD_REQUEST,
+                "overgateInvalidSpec",
+                Stage::Review,
+                summary(&findings),
+            )
+            .findings(findings),
+            Rejection::OverQuota(over) => over.into(),
+        }
+    }
+}
+
+impl From<OverQuota> for Problem {
+    fn from(over: OverQuota) -> Problem {
+        let wait = seconds(over.retry_after);
+        let message = format!(
+            "The limit `{}` allows {} with bursts of {}; try again in {wait} s",
+            over.rule.name, over.rule.rate, over.rule.burst
+        );
+        let (policy, state) = rate_limit_fields(&over.rule, 0, wait);
+        Problem::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "overgateOverQuota",
+            Stage::Quota,
+            message,
+        )
+        .context("limit", &*over.rule.name)
+        .retry_after(over.retry_after)
+        .header(HeaderName::from_static("ratelimit-policy"), policy)
+        .header(HeaderName::from_static("ratelimit"), state)
+    }
+}
+
+impl From<BodyProblem> for Problem {
+    fn from(problem: BodyProblem) -> Problem {
+        use StatusCode as S;
+        let new = |status, code, message: String| Problem::new(status, code, Stage::Body, message);
+        match problem {
+            BodyProblem::NotWanted => new(
+                S::BAD_REQUEST,
+                "overgateBodyNotWanted",
+                "This request takes no body".to_owned(),
+            )
+            .closes(),
+            BodyProblem::TooLarge(limit) => new(
+                S::PAYLOAD_TOO_LARGE,
+                "overgateBodyTooLarge",
+                format!("The body is larger than {limit} bytes"),
+            )
+            .closes(),
+            BodyProblem::MediaType => new(
+                S::UNSUPPORTED_MEDIA_TYPE,
+                "overgateMediaType",
+                "The body must be `Content-Type: application/json`, in UTF-8".to_owned(),
+            )
+            .closes(),
+            BodyProblem::Encoded => new(
+                S::UNSUPPORTED_MEDIA_TYPE,
+                "overgateContentEncoding",
+                "The body must not be compressed or encoded".to_owned(),
+            )
+            .header(header::ACCEPT_ENCODING, "identity")
+            .closes(),
+            BodyProblem::Late => new(
+                S::REQUEST_TIMEOUT,
+                "overgateBodyTimeout",
+                "The body did not arrive in time".to_owned(),
+            )
+            .closes(),
+            BodyProblem::Broken => new(
+                S::BAD_REQUEST,
+                "overgateBodyBroken",
+                "The body broke off or is framed wrongly".to_owned(),
+            )
+            .closes(),
+            BodyProblem::NoMemory { retry_after } => new(
+                S::SERVICE_UNAVAILABLE,
+                "overgateNoMemory",
+                "Too many large bodies are being read; try again".to_owned(),
+            )
+            .retry_after(retry_after)
+            .closes(),
+        }
+    }
+}
+
+/// RFC 7617; the realm tells nothing but the product.
+fn challenge(problem: Problem) -> Problem {
+    problem.header(
+        header::WWW_AUTHENTICATE,
+        "Basic realm=\"overgate\", charset=\"UTF-8\"",
+    )
+}
+
+fn summary(findings: &[Finding]) -> String {
+    match findings {
+        [] => "The spec was refused".to_owned(),
+        [only] => format!(
+            "{} (line {}, column {})",
+            only.message, only.line, only.column
+        ),
+        [first, rest @ ..] => format!(
+            "{} (line {}, column {}), and {} more",
+            first.message,
+            first.line,
+            first.column,
+            rest.len()
+        ),
+    }
+}
+
+/// Whole seconds, rounded up: waiting that long is long enough. Never 0.
+pub(super) fn seconds(time: Duration) -> u64 {
+    (time.as_secs() + u64::from(time.subsec_nanos() > 0)).max(1)
+}
+
+/// `RateLimit-Policy` and `RateLimit`, as draft-ietf-httpapi-ratelimit-headers defines them.
+pub(super) fn rate_limit_fields(rule: &RateLimit, remaining: u32, reset: u64) -> (String, String) {
+    let name: String = rule
+        .name
+        .chars()
+        .filter(|c| c.is_ascii_graphic() && *c != '"' && *c != '\\')
+        .collect();
+    let window = seconds(rule.rate.interval().saturating_mul(rule.burst.get()));
+    (
+        format!("\"{name}\";q={};w={window}", rule.burst),
+        format!("\"{name}\";r={remaining};t={reset}"),
+    )
+}
+
+fn sentence(text: &str) -> String {
+    let mut characters = text.chars();
+    match characters.next() {
+        Some(first) => first.to_uppercase().chain(characters).collect(),
+        None => String::new(),
+    }
+}
+
+/// Druid's words for statuses (`DruidException.Category`).
+fn category(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        401 => "UNAUTHORIZED",
+        403 => "FORBIDDEN",
+        404 => "NOT_FOUND",
+        429 => "CAPACITY_EXCEEDED",
+        501 => "UNSUPPORTED",
+        408 | 504 => "TIMEOUT",
+        503 => "SERVICE_UNAVAILABLE",
+        500 | 502 => "RUNTIME_FAILURE",
+        _ => "INVALID_INPUT",
+    }
+}

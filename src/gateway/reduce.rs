@@ -1,0 +1,154 @@
+//! Short answers, reduced to what the principal may read.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
+
+use super::exchange::Gateway;
+use super::generation::Generation;
+use super::problem::Problem;
+use crate::admission::Rejection;
+use crate::caller::Principal;
+use crate::disclosure::{
+    Unexpected, members_with, named_list, statuses, supervisor_histories, supervisor_history,
+    supervisor_owners, supervisors,
+};
+use crate::druid::{DataSource, Owner, TaskId};
+use crate::policy::Sight;
+use crate::route::{Action, Disclosure, PREFIX, Route};
+use crate::upstream::{Answer, Failure, Head, Owners, Plan, Request, Trail};
+
+/// The largest answer that is reduced whole.
+const LARGEST: usize = 64 << 20;
+
+/// Owners that are asked for at the same time.
+const QUESTIONS: usize = 8;
+
+impl From<Unexpected> for Box<Problem> {
+    fn from(_: Unexpected) -> Box<Problem> {
+        Box::new(Problem::unexpected_answer())
+    }
+}
+
+impl From<Failure> for Box<Problem> {
+    fn from(failure: Failure) -> Box<Problem> {
+        Box::new(Problem::upstream(&failure, false))
+    }
+}
+
+impl Gateway {
+    /// Reads an answer whole and reduces it.
+    pub(super) async fn reduce(
+        &self,
+        principal: &Principal,
+        route: &Route,
+        mut answer: Answer,
+        generation: &Generation,
+        deadline: Instant,
+    ) -> Result<(Head, Bytes), Box<Problem>> {
+        let text = whole(&mut answer, deadline).await?;
+        if answer
+            .head
+            .fields
+            .headers
+            .contains_key(header::CONTENT_ENCODING)
+        {
+            return Err(Unexpected.into());
+        }
+        let sight = generation.snapshot.policies.sight(principal, Action::Read);
+        let sees = |datasource: &DataSource| sight.sees(datasource);
+        let reduced = match route.endpoint.disclosure {
+            Disclosure::TaskStatuses => {
+                let ids = members_with(&text)?;
+                let visible = visible_tasks(ids, &sight, generation, deadline).await?;
+                statuses(&text, |id| visible.contains(id))?
+            }
+            Disclosure::Supervisors => {
+                let full = Request::get(format!("{PREFIX}/supervisor?full"));
+                let plan = Plan {
+                    repeatable: true,
+                    deadline,
+                    unavailable_is_an_answer: false,
+                };
+                let mut all = generation
+                    .overlords
+                    .exchange(&full, plan, &mut Trail::default())
+                    .await?;
+                let owners = supervisor_owners(&whole(&mut all, deadline).await?)?;
+                supervisors(&text, |id| {
+                    owners
+                        .get(id)
+                        .is_some_and(|owner| is_visible(owner, &sight))
+                })?
+            }
+            Disclosure::SupervisorHistory => match supervisor_history(&text, &sees)? {
+                Some(history) => history,
+                None => return Err(Box::new(Rejection::UnknownSupervisor.into())),
+            },
+            Disclosure::SupervisorHistories => supervisor_histories(&text, &sees)?,
+            Disclosure::CompactionConfigs => named_list(&text, "compactionConfigs", &sees)?,
+            Disclosure::CompactionStatuses => named_list(&text, "latestStatus", &sees)?,
+            Disclosure::Whole | Disclosure::TaskList => text.to_vec(),
+        };
+        Ok((answer.head, reduced.into()))
+    }
+}
+
+async fn whole(answer: &mut Answer, deadline: Instant) -> Result<Bytes, Box<Problem>> {
+    match timeout_at(deadline, answer.whole(LARGEST)).await {
+        Ok(Ok(text)) => Ok(text),
+        Ok(Err(_)) => Err(Failure::Lost(None).into()),
+        Err(_) => Err(Failure::Late.into()),
+    }
+}
+
+fn is_visible(owner: &Owner, sight: &Sight<'_>) -> bool {
+    match owner {
+        Owner::DataSources(datasources) => {
+            datasources.iter().all(|datasource| sight.sees(datasource))
+        }
+        Owner::Unnamed => sight.sees_all(),
+    }
+}
+
+/// Which of these tasks may be seen. Their owners are asked for where they are not remembered.
+async fn visible_tasks(
+    ids: Vec<String>,
+    sight: &Sight<'_>,
+    generation: &Generation,
+    deadline: Instant,
+) -> Result<HashSet<String>, Box<Problem>> {
+    let mut visible = HashSet::new();
+    let mut questions = JoinSet::new();
+    let mut ids = ids.into_iter();
+    loop {
+        while questions.len() < QUESTIONS {
+            let Some(id) = ids.next() else { break };
+            let Ok(task) = id.parse::<TaskId>() else {
+                continue;
+            };
+            questions.spawn(ask(generation.owners.clone(), task, deadline));
+        }
+        match questions.join_next().await {
+            None => return Ok(visible),
+            Some(Ok(Ok((id, Some(owner))))) if is_visible(&owner, sight) => {
+                visible.insert(id.to_string());
+            }
+            Some(Ok(Ok(_)) | Err(_)) => {}
+            Some(Ok(Err(failure))) => return Err(failure.into()),
+        }
+    }
+}
+
+async fn ask(
+    owners: Arc<Owners>,
+    id: TaskId,
+    deadline: Instant,
+) -> Result<(TaskId, Option<Owner>), Failure> {
+    let owner = owners.task(&id, deadline).await?;
+    Ok((id, owner))
+}

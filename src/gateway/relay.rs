@@ -1,0 +1,277 @@
+//! Everything that is not a task's submission: sent to the leader, its answer streamed down.
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use pingora::protocols::http::ServerSession;
+use tokio::time::{Instant, timeout_at};
+
+use super::answer::{Length, Reply};
+use super::exchange::{Gateway, Record};
+use super::generation::Generation;
+use super::problem::Problem;
+use super::submit::{failed, refused_by_druid};
+use crate::caller::Principal;
+use crate::disclosure::TaskList;
+use crate::druid::DataSource;
+use crate::route::{Action, Disclosure, Operation, Repeat, Route};
+use crate::upstream::{Answer, Plan, Request, Trail};
+
+/// An error of Druid's is read whole to see what it says; the largest seen has 18 kB.
+const LARGEST_ERROR: usize = 1 << 20;
+
+const AUTHOR: HeaderName = HeaderName::from_static("x-druid-author");
+
+/// What a client's header contributes to ours, and who it is. Everything else stays here: Druid
+/// reads identity from several headers, and audits what `X-Druid-Author` says.
+pub(super) fn forwarded_fields(
+    session: &ServerSession,
+    principal: &Principal,
+    may_be_compressed: bool,
+) -> Vec<(HeaderName, HeaderValue)> {
+    let headers = &session.req_header().headers;
+    let mut fields = Vec::with_capacity(3);
+    if let Some(accept) = headers.get(header::ACCEPT) {
+        fields.push((header::ACCEPT, accept.clone()));
+    }
+    let wants_gzip = headers
+        .get(header::ACCEPT_ENCODING)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|value| value.split(',').any(|coding| coding.trim() == "gzip"));
+    if may_be_compressed && wants_gzip {
+        fields.push((header::ACCEPT_ENCODING, HeaderValue::from_static("gzip")));
+    }
+    let author = crate::route::encode_segment(principal.name());
+    if let Ok(author) = HeaderValue::from_str(&author) {
+        fields.push((AUTHOR, author));
+    }
+    fields
+}
+
+impl Gateway {
+    /// Sends a request on and hands its answer down, reduced to what the principal may read.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one exchange has this many sides; a struct would only rename them"
+    )]
+    pub(super) async fn relay(
+        &self,
+        session: &mut ServerSession,
+        principal: &Principal,
+        route: &Route,
+        body: Option<Bytes>,
+        generation: &Generation,
+        record: &mut Record<'_>,
+        adds: &(dyn Fn(Reply) -> Reply + Send + Sync),
+    ) {
+        let endpoint = route.endpoint;
+        let policies = &generation.snapshot.policies;
+        let wanted = route
+            .query
+            .get("datasource")
+            .and_then(|name| name.parse::<DataSource>().ok());
+        let whole = match endpoint.disclosure {
+            Disclosure::Whole => true,
+            // Whose list is asked for by name is filtered by us where Druid ignores the name.
+            Disclosure::TaskList => {
+                wanted.is_none() && policies.sight(principal, Action::Read).sees_all()
+            }
+            Disclosure::TaskStatuses
+            | Disclosure::Supervisors
+            | Disclosure::SupervisorHistories
+            | Disclosure::SupervisorHistory
+            | Disclosure::CompactionConfigs
+            | Disclosure::CompactionStatuses => policies.sight(principal, Action::Read).sees_all(),
+        };
+        let request = Request {
+            method: match endpoint.method {
+                "POST" => Method::POST,
+                "DELETE" => Method::DELETE,
+                _ => Method::GET,
+            },
+            target: upstream_target(route),
+            headers: forwarded_fields(session, principal, whole),
+            body,
+        };
+        let begun = Instant::now();
+        let reads = endpoint.action == Action::Read;
+        let settings = &generation.settings;
+        let plan = Plan {
+            repeatable: endpoint.repeat == Repeat::Yes,
+            deadline: begun
+                + if reads {
+                    settings.read_deadline
+                } else {
+                    settings.submission_deadline
+                },
+            unavailable_is_an_answer: endpoint.operation == Operation::SupervisorHealth,
+        };
+        let mut trail = Trail::default();
+        let exchanged = generation
+            .overlords
+            .exchange(&request, plan, &mut trail)
+            .await;
+        record.upstream(trail, generation.overlords.nodes(), begun.elapsed());
+        let answer = match exchanged {
+            Ok(answer) => answer,
+            Err(failure) => {
+                return self
+                    .refuse_exchange(session, failed(&failure, !reads), record)
+                    .await;
+            }
+        };
+        let end = begun + settings.transfer_deadline;
+        if answer.head.status != StatusCode::OK {
+            self.hand_down_error(session, answer, end, record, adds)
+                .await;
+        } else if whole {
+            self.stream(session, answer, end, None, record, adds).await;
+        } else if endpoint.disclosure == Disclosure::TaskList {
+            let sight = policies.sight(principal, Action::Read);
+            let sees = |datasource: &DataSource| {
+                wanted.as_ref().is_none_or(|wanted| wanted == datasource) && sight.sees(datasource)
+            };
+            self.stream(session, answer, end, Some(&sees), record, adds)
+                .await;
+        } else {
+            let reduced = self
+                .reduce(principal, route, answer, generation, plan.deadline)
+                .await;
+            match reduced {
+                Ok((head, body)) => {
+                    self.answer(session, adds(Reply::of(&head)), body, record)
+                        .await
+                }
+                Err(problem) => self.refuse_exchange(session, *problem, record).await,
+            }
+        }
+    }
+
+    /// Druid's error answers are short and are Druid's own words.
+    async fn hand_down_error(
+        &self,
+        session: &mut ServerSession,
+        mut answer: Answer,
+        end: Instant,
+        record: &mut Record<'_>,
+        adds: &(dyn Fn(Reply) -> Reply + Send + Sync),
+    ) {
+        match timeout_at(end, answer.whole(LARGEST_ERROR)).await {
+            Ok(Ok(body)) => match refused_by_druid(&answer.head, &body) {
+                Some(problem) => self.refuse_exchange(session, problem, record).await,
+                None => {
+                    self.answer(session, adds(Reply::of(&answer.head)), body, record)
+                        .await
+                }
+            },
+            Ok(Err(_)) | Err(_) => {
+                self.refuse_exchange(session, Problem::unexpected_answer(), record)
+                    .await;
+            }
+        }
+    }
+
+    /// Hands pieces down as they come. The next one is read when the client has taken the last:
+    /// a client that reads slowly slows the Overlord down and takes no memory.
+    async fn stream(
+        &self,
+        session: &mut ServerSession,
+        mut answer: Answer,
+        end: Instant,
+        sees: Option<&(dyn Fn(&DataSource) -> bool + Send + Sync)>,
+        record: &mut Record<'_>,
+        adds: &(dyn Fn(Reply) -> Reply + Send + Sync),
+    ) {
+        let mut list = TaskList::default();
+        let mut first = None;
+        if let Some(sees) = sees {
+            // A list is judged by its beginning, while a clean refusal is still possible.
+            let encoded = answer
+                .head
+                .fields
+                .headers
+                .contains_key(header::CONTENT_ENCODING);
+            let mut out = Vec::new();
+            let chunk = answer.chunk().await.ok().flatten().unwrap_or_default();
+            if encoded
+                || list
+                    .push(&chunk, &|datasource| sees(datasource), &mut out)
+                    .is_err()
+            {
+                return self
+                    .refuse_exchange(session, Problem::unexpected_answer(), record)
+                    .await;
+            }
+            first = Some(Bytes::from(out));
+        }
+        let length = match (sees, declared_length(&answer)) {
+            (None, Some(length)) => Length::Known(length),
+            (None, None) | (Some(_), _) => Length::Unknown,
+        };
+        let reply = adds(Reply::of(&answer.head));
+        if !self.begin_answer(session, reply, length, record).await {
+            return;
+        }
+        if let Some(first) = first
+            && !self.write_piece(session, first, false, record).await
+        {
+            return;
+        }
+        loop {
+            let piece = match timeout_at(end, answer.chunk()).await {
+                Ok(Ok(piece)) => piece,
+                Ok(Err(_)) | Err(_) => break,
+            };
+            let piece = match (piece, sees) {
+                (None, None) => return self.end(session, record).await,
+                (None, Some(_)) if list.is_done() => return self.end(session, record).await,
+                (None, Some(_)) => break,
+                (Some(piece), None) => piece,
+                (Some(piece), Some(sees)) => {
+                    let mut out = Vec::with_capacity(piece.len());
+                    if list
+                        .push(&piece, &|datasource| sees(datasource), &mut out)
+                        .is_err()
+                    {
+                        break;
+                    }
+                    out.into()
+                }
+            };
+            if !self.write_piece(session, piece, false, record).await {
+                return;
+            }
+        }
+        // Too late for another status: the client must see that the answer is not whole.
+        record.outcome.cut = true;
+        session.set_keepalive(None);
+        session.shutdown().await;
+    }
+
+    async fn end(&self, session: &mut ServerSession, record: &mut Record<'_>) {
+        self.write_piece(session, Bytes::new(), true, record).await;
+    }
+}
+
+fn declared_length(answer: &Answer) -> Option<u64> {
+    let headers = &answer.head.fields.headers;
+    headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse().ok())
+}
+
+/// The target without what Druid does not know: the four old lists have no `datasource`.
+fn upstream_target(route: &Route) -> String {
+    let ignored = matches!(
+        route.endpoint.operation,
+        Operation::ListWaitingTasks
+            | Operation::ListPendingTasks
+            | Operation::ListRunningTasks
+            | Operation::ListCompleteTasks
+    );
+    if !ignored || !route.query.has("datasource") {
+        return route.upstream_target();
+    }
+    let mut route = route.clone();
+    route.query = route.query.without("datasource");
+    route.upstream_target()
+}

@@ -1,0 +1,149 @@
+//! Shutting down all tasks of a datasource, on every version of Druid.
+//!
+//! From 32 on Druid's own endpoint always answers 404: the class at `/datasources` hides it (run on
+//! 33.0.0). So a 404 is not believed: the datasource's tasks are listed, and each is shut down.
+
+use http::StatusCode;
+use pingora::protocols::http::ServerSession;
+use serde::Deserialize;
+use serde_json::json;
+use tokio::time::{Instant, timeout_at};
+
+use super::answer::Reply;
+use super::exchange::{Gateway, Record};
+use super::generation::Generation;
+use super::problem::Problem;
+use super::relay::forwarded_fields;
+use super::submit::{failed, refused_by_druid};
+use crate::caller::Principal;
+use crate::druid::DataSource;
+use crate::route::{PREFIX, Route, encode_segment};
+use crate::upstream::{Failure, Plan, Request, Trail};
+
+/// The first major release whose own endpoint is hidden.
+const HIDDEN_SINCE: u16 = 32;
+
+/// The largest list that is read.
+const LARGEST: usize = 64 << 20;
+
+/// Druid's names for what is not finished.
+const UNFINISHED: [&str; 3] = ["running", "pending", "waiting"];
+
+#[derive(Deserialize)]
+struct Listed {
+    id: String,
+    #[serde(rename = "dataSource")]
+    datasource: Option<String>,
+}
+
+impl Gateway {
+    pub(super) async fn shutdown_all(
+        &self,
+        session: &mut ServerSession,
+        principal: &Principal,
+        route: &Route,
+        datasource: &DataSource,
+        generation: &Generation,
+        record: &mut Record<'_>,
+    ) {
+        let begun = Instant::now();
+        let deadline = begun + generation.settings.submission_deadline;
+        let plan = Plan {
+            repeatable: true,
+            deadline,
+            unavailable_is_an_answer: false,
+        };
+        let mut trail = Trail::default();
+        if generation.snapshot.druid_version.major() < HIDDEN_SINCE {
+            let mut request = Request::post(route.upstream_target());
+            request.headers = forwarded_fields(session, principal, false);
+            let sent = generation
+                .overlords
+                .exchange(&request, plan, &mut trail)
+                .await;
+            record.upstream(trail, generation.overlords.nodes(), begun.elapsed());
+            match sent {
+                Ok(answer) if answer.head.status == StatusCode::NOT_FOUND => {}
+                Ok(mut answer) => {
+                    let body = match timeout_at(deadline, answer.whole(LARGEST)).await {
+                        Ok(Ok(body)) => body,
+                        Ok(Err(_)) | Err(_) => {
+                            let problem = Problem::unexpected_answer();
+                            return self.refuse_exchange(session, problem, record).await;
+                        }
+                    };
+                    return match refused_by_druid(&answer.head, &body) {
+                        Some(problem) => self.refuse_exchange(session, problem, record).await,
+                        None => {
+                            self.answer(session, Reply::of(&answer.head), body, record)
+                                .await
+                        }
+                    };
+                }
+                Err(failure) => {
+                    return self
+                        .refuse_exchange(session, failed(&failure, true), record)
+                        .await;
+                }
+            }
+        }
+        match each_task(session, principal, datasource, generation, plan).await {
+            Ok(0) => {
+                // As Druid 28 answers for a datasource without tasks: empty, labelled JSON.
+                let reply = Reply::json(StatusCode::NOT_FOUND);
+                self.answer(session, reply, bytes::Bytes::new(), record)
+                    .await;
+            }
+            Ok(_) => {
+                let body = json!({ "dataSource": datasource.as_str() });
+                let body = serde_json::to_vec(&body).unwrap_or_default();
+                self.answer(session, Reply::json(StatusCode::OK), body.into(), record)
+                    .await;
+            }
+            Err(failure) => {
+                self.refuse_exchange(session, failed(&failure, true), record)
+                    .await
+            }
+        }
+    }
+}
+
+/// Shuts down every unfinished task of the datasource; tells how many there were.
+async fn each_task(
+    session: &ServerSession,
+    principal: &Principal,
+    datasource: &DataSource,
+    generation: &Generation,
+    plan: Plan,
+) -> Result<usize, Failure> {
+    let mut count = 0;
+    for state in UNFINISHED {
+        let name = encode_segment(datasource.as_str());
+        let list = Request::get(format!("{PREFIX}/tasks?datasource={name}&state={state}"));
+        let mut answer = generation
+            .overlords
+            .exchange(&list, plan, &mut Trail::default())
+            .await?;
+        let text = timeout_at(plan.deadline, answer.whole(LARGEST))
+            .await
+            .map_err(|_| Failure::Late)?
+            .map_err(|_| Failure::Lost(None))?;
+        let tasks: Vec<Listed> = serde_json::from_slice(&text).map_err(|_| Failure::Lost(None))?;
+        for task in tasks {
+            if task.datasource.as_deref() != Some(datasource.as_str()) {
+                continue;
+            }
+            let id = encode_segment(&task.id);
+            let mut shutdown = Request::post(format!("{PREFIX}/task/{id}/shutdown"));
+            shutdown.headers = forwarded_fields(session, principal, false);
+            let mut done = generation
+                .overlords
+                .exchange(&shutdown, plan, &mut Trail::default())
+                .await?;
+            // Read, so that the connection serves the next one; a 404 is a task that has gone.
+            let _ = timeout_at(plan.deadline, done.whole(LARGEST)).await;
+            count += 1;
+        }
+    }
+    Ok(count)
+}

@@ -1,0 +1,211 @@
+//! Submissions: judged whole, sent whole, answered whole.
+
+use bytes::Bytes;
+use http::{HeaderName, Method, StatusCode, header};
+use pingora::protocols::http::ServerSession;
+use serde::Deserialize;
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::answer::Reply;
+use super::body::Held;
+use super::exchange::{Gateway, Record};
+use super::generation::Generation;
+use super::problem::{Problem, rate_limit_fields, seconds};
+use super::relay::forwarded_fields;
+use crate::admission::{Admitted, Forward};
+use crate::druid::{DataSource, TaskId};
+use crate::listener::Arrival;
+use crate::quota::Charge;
+use crate::upstream::{Failure, Head, Plan, Request, Submission, Submitted, Trail};
+
+/// The largest answer to a submission that is read; a supervisor's is its id.
+const LARGEST_ANSWER: usize = 16 << 20;
+
+impl Gateway {
+    /// Carries out what was admitted.
+    pub(super) async fn forward(
+        &self,
+        session: &mut ServerSession,
+        arrival: &Arrival,
+        admitted: Admitted,
+        held: Option<Held>,
+        generation: &Generation,
+        record: &mut Record<'_>,
+    ) {
+        let Admitted {
+            permit,
+            principal,
+            route,
+            forward,
+            charge,
+            warnings,
+        } = admitted;
+        record.outcome.rule = Some(permit.role().clone());
+        let adds = |reply: Reply| with_charge(reply.warnings(&warnings), charge.as_ref());
+        match forward {
+            Forward::DryRun { datasources, slots } => {
+                let names: Vec<&str> = datasources.iter().map(DataSource::as_str).collect();
+                let verdict = json!({
+                    "admitted": true,
+                    "datasources": names,
+                    "slots": slots,
+                    "findings": warnings,
+                });
+                let body = serde_json::to_vec(&verdict).unwrap_or_default();
+                self.answer(session, Reply::json(StatusCode::OK), body.into(), record)
+                    .await;
+            }
+            Forward::SubmitTask {
+                body,
+                id,
+                type_id,
+                datasource,
+            } => {
+                let request = Request {
+                    method: Method::POST,
+                    target: route.upstream_target(),
+                    headers: forwarded_fields(session, &principal, false),
+                    body: Some(body),
+                };
+                let submission = Submission {
+                    id,
+                    type_id,
+                    datasource,
+                };
+                let outcome = self
+                    .submit_task(&request, &submission, generation, record)
+                    .await;
+                match outcome {
+                    Ok((reply, body)) => self.answer(session, adds(reply), body, record).await,
+                    Err(problem) => self.refuse_exchange(session, problem, record).await,
+                }
+            }
+            Forward::SubmitSupervisor { body, ids } => {
+                for id in &ids {
+                    generation.owners.forget(id);
+                }
+                self.relay(
+                    session,
+                    &principal,
+                    &route,
+                    Some(body),
+                    generation,
+                    record,
+                    &adds,
+                )
+                .await;
+                for id in &ids {
+                    generation.owners.forget(id);
+                }
+            }
+            Forward::ShutdownAll(datasource) => {
+                self.shutdown_all(session, &principal, &route, &datasource, generation, record)
+                    .await;
+            }
+            Forward::Relay { body } => {
+                self.relay(session, &principal, &route, body, generation, record, &adds)
+                    .await;
+            }
+        }
+        let _ = arrival;
+        drop(held);
+    }
+
+    async fn submit_task(
+        &self,
+        request: &Request,
+        submission: &Submission,
+        generation: &Generation,
+        record: &mut Record<'_>,
+    ) -> Result<(Reply, Bytes), Problem> {
+        let begun = Instant::now();
+        let plan = Plan {
+            repeatable: false,
+            deadline: begun + generation.settings.submission_deadline,
+            unavailable_is_an_answer: false,
+        };
+        let mut trail = Trail::default();
+        let overlords = &generation.overlords;
+        let sent = overlords
+            .submit(request, submission, plan, LARGEST_ANSWER, &mut trail)
+            .await;
+        record.upstream(trail, overlords.nodes(), begun.elapsed());
+        match sent {
+            Ok(Submitted::Answered(head, body)) => {
+                if let Some(problem) = refused_by_druid(&head, &body) {
+                    return Err(problem);
+                }
+                if head.status == StatusCode::OK {
+                    self.learn_task(&body, submission, generation, record);
+                }
+                Ok((Reply::of(&head), body))
+            }
+            // What Druid would have said, had its answer not been lost.
+            Ok(Submitted::Stored(id)) => {
+                let body = serde_json::to_vec(&json!({ "task": id.as_str() })).unwrap_or_default();
+                self.learn_task(&body, submission, generation, record);
+                Ok((Reply::json(StatusCode::OK), body.into()))
+            }
+            Err(failure) => Err(Problem::upstream(&failure, true)),
+        }
+    }
+
+    fn learn_task(
+        &self,
+        body: &[u8],
+        submission: &Submission,
+        generation: &Generation,
+        record: &mut Record<'_>,
+    ) {
+        #[derive(Deserialize)]
+        struct Accepted {
+            task: String,
+        }
+        let id = serde_json::from_slice::<Accepted>(body)
+            .ok()
+            .and_then(|accepted| accepted.task.parse::<TaskId>().ok());
+        if let Some(id) = id {
+            record.outcome.subject = Some(id.to_string());
+            if let Some(datasource) = &submission.datasource {
+                generation.owners.learn(id, datasource.clone());
+            }
+        }
+    }
+}
+
+/// Answers of Druid that are told in other words: a refused login of ours, and a full queue.
+pub(super) fn refused_by_druid(head: &Head, body: &[u8]) -> Option<Problem> {
+    match head.status {
+        StatusCode::UNAUTHORIZED => Some(Problem::upstream_login()),
+        // Druid 28 says it in the title of an HTML page (run on it).
+        StatusCode::INTERNAL_SERVER_ERROR => {
+            let full = b"Too many tasks";
+            body.windows(full.len())
+                .any(|words| words == full)
+                .then(Problem::queue_full)
+        }
+        StatusCode::TOO_MANY_REQUESTS if !head.fields.headers.contains_key(header::RETRY_AFTER) => {
+            Some(Problem::queue_full())
+        }
+        _ => None,
+    }
+}
+
+/// The state of the limit that is nearest to its end.
+fn with_charge(reply: Reply, charge: Option<&Charge>) -> Reply {
+    let Some(charge) = charge else { return reply };
+    let (policy, state) = rate_limit_fields(
+        &charge.rule,
+        charge.remaining,
+        seconds(charge.rule.rate.interval()),
+    );
+    reply
+        .field(HeaderName::from_static("ratelimit-policy"), policy)
+        .field(HeaderName::from_static("ratelimit"), state)
+}
+
+/// A failure of something that is not a submission.
+pub(super) fn failed(failure: &Failure, changes_something: bool) -> Problem {
+    Problem::upstream(failure, changes_something)
+}
