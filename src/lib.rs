@@ -1,6 +1,8 @@
 //! wip
+pub mod admin;
 pub mod admission;
 pub mod caller;
+pub mod cli;
 pub mod config;
 pub mod disclosure;
 pub mod druid;
@@ -13,6 +15,7 @@ pub mod policy;
 pub mod quota;
 pub mod route;
 pub mod schema;
+pub mod server;
 pub mod spec;
 pub mod telemetry;
 pub mod upstream;

@@ -28,7 +28,7 @@ use crate::policy::Role;
 use crate::quota::RateLimit;
 
 /// A whole configuration, checked.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     /// Do review and limits refuse, or only report?
     pub mode: Mode,
@@ -63,7 +63,7 @@ pub enum Mode {
 }
 
 /// `[listener]`
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Listener {
     /// Where to listen, unless a parent process hands a socket over.
     pub address: SocketAddr,
@@ -105,7 +105,7 @@ pub struct TlsFiles {
 }
 
 /// `[admin]`
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Admin {
     /// Where the admin listener listens.
     pub address: SocketAddr,
@@ -114,7 +114,7 @@ pub struct Admin {
 }
 
 /// `[upstream]`
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Upstream {
     /// The Overlords' base addresses.
     pub overlords: Vec<OverlordUrl>,
@@ -156,7 +156,7 @@ pub struct OverlordUrl {
 }
 
 /// `upstream.credentials`
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct UpstreamCredentials {
     /// The user's name at Druid.
     pub username: String,
@@ -165,7 +165,7 @@ pub struct UpstreamCredentials {
 }
 
 /// `[validation]`
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Validation {
     /// The largest judged body, in bytes.
     pub max_body_size: usize,
@@ -178,7 +178,7 @@ pub struct Validation {
 }
 
 /// `[drain]`
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Drain {
     /// Still accepting, but every answer says `Connection: close`.
     pub lame_duck: Duration,
@@ -187,7 +187,7 @@ pub struct Drain {
 }
 
 /// `[telemetry]`
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Telemetry {
     /// Where access log lines go.
     pub access_log: AccessLog,
@@ -209,7 +209,7 @@ pub enum AccessLog {
 }
 
 /// `[[user]]`
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct User {
     /// The name it logs in with.
     pub name: String,

@@ -1,0 +1,293 @@
+//! The admin listener: liveness, readiness, metrics and status, for operators and their machines.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Method, Request, Response, StatusCode, header};
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use serde_json::json;
+use subtle::ConstantTimeEq as _;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+
+use crate::telemetry::{Metrics, Readings};
+
+/// Connections at once: a few scrapers and probes.
+const MOST_CONNECTIONS: usize = 64;
+
+/// A connection is closed after this time, whatever it does.
+const LONGEST_CONNECTION: Duration = Duration::from_secs(60);
+
+/// What the admin listener shows.
+pub trait Source: Send + Sync + 'static {
+    /// The state of the process now.
+    fn readings(&self) -> Readings;
+
+    /// The metrics.
+    fn metrics(&self) -> &Metrics;
+}
+
+/// Serves the admin listener until dropped. `token` guards `/metrics` and `/status`.
+pub async fn serve<S: Source>(listener: TcpListener, source: Arc<S>, token: Option<String>) {
+    let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    let token: Option<Arc<str>> = token.map(Arc::from);
+    loop {
+        let Ok(place) = places.clone().acquire_owned().await else {
+            return;
+        };
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let connection = serve_connection(stream, source.clone(), token.clone());
+                tokio::spawn(async move {
+                    // Nobody waits for a probe that takes too long or hangs up.
+                    let _ = tokio::time::timeout(LONGEST_CONNECTION, connection).await;
+                    drop(place);
+                });
+            }
+            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+        }
+    }
+}
+
+async fn serve_connection<S: Source>(stream: TcpStream, source: Arc<S>, token: Option<Arc<str>>) {
+    let service = service_fn(move |request: Request<Incoming>| {
+        let response = respond(&request, &*source, token.as_deref());
+        async move { Ok::<_, Infallible>(response) }
+    });
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(Duration::from_secs(10))
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+    if let Err(error) = served {
+        tracing::debug!(%error, "an admin connection broke");
+    }
+}
+
+fn respond<B>(
+    request: &Request<B>,
+    source: &impl Source,
+    token: Option<&str>,
+) -> Response<Full<Bytes>> {
+    let path = request.uri().path();
+    if request.method() != Method::GET && request.method() != Method::HEAD {
+        return text(StatusCode::METHOD_NOT_ALLOWED, "only GET is served here\n");
+    }
+    let guarded = matches!(path, "/metrics" | "/status");
+    if guarded && !is_allowed(request, token) {
+        let mut response = text(StatusCode::UNAUTHORIZED, "a bearer token is wanted\n");
+        let challenge = header::HeaderValue::from_static("Bearer");
+        response
+            .headers_mut()
+            .insert(header::WWW_AUTHENTICATE, challenge);
+        return response;
+    }
+    match path {
+        "/livez" => text(StatusCode::OK, "ok\n"),
+        "/readyz" => {
+            let verbose = request
+                .uri()
+                .query()
+                .is_some_and(|query| query.starts_with("verbose"));
+            ready(&source.readings(), verbose)
+        }
+        "/metrics" => {
+            let body = source.metrics().scrape(&source.readings());
+            let mut response = text(StatusCode::OK, body);
+            let media_type =
+                header::HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+            response
+                .headers_mut()
+                .insert(header::CONTENT_TYPE, media_type);
+            response
+        }
+        "/status" => status(&source.readings()),
+        _ => text(
+            StatusCode::NOT_FOUND,
+            "served here: /livez /readyz /metrics /status\n",
+        ),
+    }
+}
+
+fn is_allowed<B>(request: &Request<B>, token: Option<&str>) -> bool {
+    let Some(token) = token else { return true };
+    request
+        .headers()
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.as_bytes().strip_prefix(b"Bearer "))
+        .is_some_and(|sent| sent.ct_eq(token.as_bytes()).into())
+}
+
+/// Ready: not stopping, and some Overlord leads.
+fn ready(readings: &Readings, verbose: bool) -> Response<Full<Bytes>> {
+    let checks = [
+        ("serving", !readings.draining),
+        (
+            "leader",
+            readings.overlords.iter().any(|(_, _, leads)| *leads),
+        ),
+    ];
+    let all = checks.iter().all(|(_, good)| *good);
+    let status = if all {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    let mut body = String::new();
+    if verbose || !all {
+        for (name, good) in checks {
+            body.push_str(&format!("[{}] {name}\n", if good { '+' } else { '-' }));
+        }
+    }
+    body.push_str(if all { "ok\n" } else { "not ready\n" });
+    text(status, body)
+}
+
+fn status(readings: &Readings) -> Response<Full<Bytes>> {
+    let overlords: Vec<_> = readings
+        .overlords
+        .iter()
+        .map(|(address, state, leads)| json!({"address": address, "state": state, "leader": leads}))
+        .collect();
+    let value = json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "draining": readings.draining,
+        "configGeneration": readings.generation,
+        "configReloadFailed": readings.reload_failed,
+        "overlords": overlords,
+        "connections": readings.connections,
+        "limiterKeys": readings.limiter_keys,
+        "bodyMemoryBytes": readings.body_bytes,
+    });
+    let mut response = text(StatusCode::OK, format!("{value}\n"));
+    let media_type = header::HeaderValue::from_static("application/json");
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, media_type);
+    response
+}
+
+fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body.into()));
+    *response.status_mut() = status;
+    let media_type = header::HeaderValue::from_static("text/plain; charset=utf-8");
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, media_type);
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+
+    struct Fixed(Readings, Metrics);
+
+    impl Source for Fixed {
+        fn readings(&self) -> Readings {
+            self.0.clone()
+        }
+
+        fn metrics(&self) -> &Metrics {
+            &self.1
+        }
+    }
+
+    async fn ask(
+        readings: Readings,
+        token: Option<&str>,
+        path: &str,
+        authorization: &str,
+    ) -> (u16, String) {
+        let request = Request::get(path)
+            .header("authorization", authorization)
+            .body(())
+            .expect("a request");
+        let response = respond(&request, &Fixed(readings, Metrics::new(10)), token);
+        let status = response.status().as_u16();
+        let body = response
+            .into_body()
+            .collect()
+            .await
+            .expect("in memory")
+            .to_bytes();
+        (status, String::from_utf8(body.to_vec()).expect("text"))
+    }
+
+    #[tokio::test]
+    async fn ready_means_serving_with_a_leader() {
+        let overlord = |leads| vec![("a:1".to_owned(), "leading", leads)];
+        let cases = [
+            (
+                Readings {
+                    overlords: overlord(true),
+                    ..Readings::default()
+                },
+                200,
+            ),
+            (
+                Readings {
+                    overlords: overlord(false),
+                    ..Readings::default()
+                },
+                503,
+            ),
+            (Readings::default(), 503),
+            (
+                Readings {
+                    overlords: overlord(true),
+                    draining: true,
+                    ..Readings::default()
+                },
+                503,
+            ),
+        ];
+        for (readings, status) in cases {
+            assert_eq!(
+                ask(readings.clone(), None, "/readyz", "").await.0,
+                status,
+                "{readings:?}"
+            );
+            assert_eq!(ask(readings, None, "/livez", "").await.0, 200);
+        }
+    }
+
+    #[tokio::test]
+    async fn metrics_and_status_want_the_token() {
+        let cases = [
+            ("/metrics", "Bearer secret", 200),
+            ("/metrics", "Bearer Secret", 401),
+            ("/metrics", "", 401),
+            ("/status", "Basic secret", 401),
+            ("/status", "Bearer secret", 200),
+            ("/livez", "", 200),
+            ("/nothing", "", 404),
+        ];
+        for (path, authorization, status) in cases {
+            let found = ask(Readings::default(), Some("secret"), path, authorization).await;
+            assert_eq!(found.0, status, "{path} {authorization}");
+        }
+        let (_, metrics) = ask(
+            Readings {
+                connections: 7,
+                ..Readings::default()
+            },
+            None,
+            "/metrics",
+            "",
+        )
+        .await;
+        assert!(metrics.contains("overgate_connections 7"), "{metrics}");
+        assert!(
+            metrics.contains("overgate_build_info{version="),
+            "{metrics}"
+        );
+    }
+}

@@ -1,0 +1,88 @@
+//! The commands: arguments in, exit status out.
+
+mod check;
+mod password;
+mod serve;
+mod terminal;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
+
+/// The admission controller that Apache Druid lacks: a gateway in front of the Overlord.
+#[derive(Debug, Parser)]
+#[command(name = "overgate", version, about, long_about = None, propagate_version = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the gateway
+    Serve {
+        /// The configuration file (TOML)
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Check a configuration: every problem at once
+    Check {
+        /// The configuration file (TOML)
+        file: PathBuf,
+    },
+    /// Print the JSON Schema of tasks or supervisors
+    Schema {
+        /// Which one
+        kind: Kind,
+    },
+    /// Read a password, print its argon2id hash
+    HashPassword,
+    /// Print the completions for a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Kind {
+    /// What `POST /druid/indexer/v1/task` takes
+    Task,
+    /// What `POST /druid/indexer/v1/supervisor` takes
+    Supervisor,
+}
+
+/// Bad usage or configuration.
+const UNUSABLE: u8 = 2;
+
+/// Runs the command that the process was started with.
+pub fn run() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version come this way too, and are no failure.
+            let failed = error.use_stderr();
+            let _ = error.print();
+            return if failed {
+                ExitCode::from(UNUSABLE)
+            } else {
+                ExitCode::SUCCESS
+            };
+        }
+    };
+    match arguments.command {
+        Command::Serve { config } => serve::run(&config),
+        Command::Check { file } => check::run(&file),
+        Command::Schema { kind } => terminal::print(match kind {
+            Kind::Task => crate::schema::TASK,
+            Kind::Supervisor => crate::schema::SUPERVISOR,
+        }),
+        Command::HashPassword => password::run(),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "overgate", &mut script);
+            terminal::print(&String::from_utf8_lossy(&script))
+        }
+    }
+}

@@ -1,0 +1,574 @@
+//! Assembles a gateway from a configuration and runs it: sockets, signals, reloads, the drain.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use http::HeaderValue;
+use listenfd::ListenFd;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
+
+use crate::admin;
+use crate::admission::{Enforcement, Snapshot};
+use crate::config::{self, AccessLog as LogTo, Config, LoadError, Mode};
+use crate::gateway::{BodyMemory, Gateway, Generation, Parts};
+use crate::identity::{Authenticator, InvalidUser, Users};
+use crate::json::Limits;
+use crate::listener::{self, Drain, Listener, Phase, TlsError};
+use crate::policy::PolicySet;
+use crate::quota::{Clock, Limiter};
+use crate::schema::{SchemaError, SchemaSet};
+use crate::telemetry::{AccessLog, Metrics, Readings, Telemetry};
+use crate::upstream::{Node, Overlords, Owners};
+
+/// Buckets of all rate limits together; some 300 bytes each.
+const MOST_LIMITER_KEYS: usize = 50_000;
+
+/// How often the configuration file is looked at.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Exchanges of an old generation may go on this long with its view of the Overlords.
+const FAREWELL: Duration = Duration::from_secs(120);
+
+/// Why a gateway does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] LoadError),
+    /// A user's hash.
+    #[error(transparent)]
+    User(#[from] InvalidUser),
+    /// An embedded schema.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
+    /// The listener's certificate.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// A credential that cannot stand in a header.
+    #[error("the upstream credentials cannot be sent in a header")]
+    Credentials,
+    /// An address.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A file for the access log.
+    #[error("cannot open the access log {path}")]
+    AccessLog {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The operating system.
+    #[error("cannot set up the process")]
+    System(#[source] io::Error),
+    /// A reload would change what only a restart can.
+    #[error("`{0}` cannot change without a restart")]
+    NeedsRestart(&'static str),
+}
+
+/// A gateway that listens.
+pub struct Server {
+    config: Config,
+    path: Option<PathBuf>,
+    gateway: Arc<Gateway>,
+    listener: Arc<Listener<Gateway>>,
+    drain: Arc<Drain>,
+    downstream: TcpListener,
+    admin: TcpListener,
+    state: Arc<State>,
+    upstream: Upstream,
+    limiter: Arc<Limiter>,
+    schemas: Arc<SchemaSet>,
+}
+
+/// The upstream side of a generation, with the task that probes it.
+struct Upstream {
+    config: config::Upstream,
+    overlords: Arc<Overlords>,
+    owners: Arc<Owners>,
+    probe: JoinHandle<()>,
+}
+
+/// What the admin listener reads.
+struct State {
+    gateway: Arc<Gateway>,
+    listener: Arc<Listener<Gateway>>,
+    drain: Arc<Drain>,
+    limiter: Arc<Limiter>,
+    access_log: Arc<AccessLog>,
+    generation: AtomicU64,
+    reload_failed: AtomicBool,
+}
+
+impl admin::Source for State {
+    fn readings(&self) -> Readings {
+        let generation = self.gateway.generation();
+        let view = generation.overlords.view();
+        let leader = view.leader();
+        let overlords = generation
+            .overlords
+            .nodes()
+            .iter()
+            .zip(view.states())
+            .enumerate();
+        Readings {
+            overlords: overlords
+                .map(|(index, (node, state))| {
+                    (node.authority(), state.name(), leader == Some(index))
+                })
+                .collect(),
+            connections: self.listener.connections(),
+            limiter_keys: self.limiter.len(),
+            logins: self.gateway.remembered_logins(),
+            owners: generation.owners.remembered(),
+            body_bytes: self.gateway.body_bytes(),
+            dropped_lines: self.access_log.dropped(),
+            draining: self.drain.phase() > Phase::Serving,
+            generation: self.generation.load(Ordering::Relaxed),
+            reload_failed: self.reload_failed.load(Ordering::Relaxed),
+        }
+    }
+
+    fn metrics(&self) -> &Metrics {
+        self.gateway.telemetry().metrics()
+    }
+}
+
+/// The wall clock, for logs and for the age of tasks. It moves no limit.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the wall clock enters the program here"
+)]
+fn wall_clock() -> jiff::Timestamp {
+    jiff::Timestamp::now()
+}
+
+/// A monotonic clock that starts at zero.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the monotonic clock enters the program here"
+)]
+fn monotonic() -> Arc<dyn Fn() -> Duration + Send + Sync> {
+    let start = Instant::now();
+    Arc::new(move || start.elapsed())
+}
+
+fn random<const N: usize>() -> Result<[u8; N], StartError> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| StartError::System(io::Error::other(error.to_string())))?;
+    Ok(bytes)
+}
+
+impl Server {
+    /// Loads a configuration file and listens.
+    ///
+    /// # Errors
+    /// [`StartError`]
+    pub async fn from_file(path: &Path) -> Result<Server, StartError> {
+        let config = config::load(path)?;
+        Server::new(config, Some(path.to_owned())).await
+    }
+
+    /// Listens as `config` says. With a path, the file is watched and reloaded.
+    ///
+    /// # Errors
+    /// [`StartError`]
+    pub async fn new(config: Config, path: Option<PathBuf>) -> Result<Server, StartError> {
+        // Every connection is a file; the soft limit of 1,024 is for programs that use select(2).
+        let _ = rlimit::increase_nofile_limit(u64::MAX);
+        let mut sockets = ListenFd::from_env();
+        let downstream = socket(&mut sockets, 0, config.listener.address).await?;
+        let admin = socket(&mut sockets, 1, config.admin.address).await?;
+        let acceptor = match &config.listener.tls {
+            Some(files) => Some(listener::acceptor(&files.certificate, &files.key)?),
+            None => None,
+        };
+        let clock = monotonic();
+        let clock_of_limits = clock.clone();
+        let limiter = Arc::new(Limiter::new(
+            Clock::new(move || clock_of_limits()),
+            MOST_LIMITER_KEYS,
+        ));
+        let schemas = Arc::new(SchemaSet::load()?);
+        let access_log = access_log(&config.telemetry.access_log)?;
+        let metrics = Arc::new(Metrics::new(config.telemetry.max_datasource_labels));
+        let drain = Arc::new(Drain::default());
+        let upstream = upstream(&config)?;
+        let generation = generation(&config, 1, &upstream, &limiter, &schemas)?;
+        let gateway = Arc::new(Gateway::new(Parts {
+            generation,
+            authenticator: Authenticator::new(&random::<32>()?),
+            telemetry: Telemetry::new(metrics, access_log.clone()),
+            drain: drain.clone(),
+            body_memory: BodyMemory::new(config.validation.body_memory),
+            wall_clock,
+            clock,
+            seed: u32::from_le_bytes(random::<4>()?),
+        }));
+        let listener = Listener::new(
+            edge(&config.listener),
+            acceptor,
+            drain.clone(),
+            gateway.clone(),
+        );
+        let state = Arc::new(State {
+            gateway: gateway.clone(),
+            listener: listener.clone(),
+            drain: drain.clone(),
+            limiter: limiter.clone(),
+            access_log,
+            generation: AtomicU64::new(1),
+            reload_failed: AtomicBool::new(false),
+        });
+        Ok(Server {
+            config,
+            path,
+            gateway,
+            listener,
+            drain,
+            downstream,
+            admin,
+            state,
+            upstream,
+            limiter,
+            schemas,
+        })
+    }
+
+    /// Where clients connect, and where operators look.
+    ///
+    /// # Errors
+    /// The operating system's, if it does not know its own sockets.
+    pub fn addresses(&self) -> io::Result<(SocketAddr, SocketAddr)> {
+        Ok((self.downstream.local_addr()?, self.admin.local_addr()?))
+    }
+
+    /// How it is stopped by something else than a signal.
+    pub fn drain(&self) -> Arc<Drain> {
+        self.drain.clone()
+    }
+
+    /// Serves until told to stop; `true` if everything in flight came to its end.
+    ///
+    /// # Errors
+    /// [`StartError::System`] when signals cannot be received.
+    pub async fn run(mut self) -> Result<bool, StartError> {
+        let mut terminate = signal(SignalKind::terminate()).map_err(StartError::System)?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::System)?;
+        let mut hang_up = signal(SignalKind::hangup()).map_err(StartError::System)?;
+        let (downstream, admin) = self.addresses().map_err(StartError::System)?;
+        let edge = tokio::spawn(self.listener.clone().run(self.downstream));
+        let token = self
+            .config
+            .admin
+            .token
+            .as_ref()
+            .map(|token| token.expose().to_owned());
+        let admin_task = tokio::spawn(admin::serve(self.admin, self.state.clone(), token));
+        tracing::info!(listener = "downstream", address = %downstream, "listening");
+        tracing::info!(listener = "admin", address = %admin, "listening");
+        let mut reloader = Reloader {
+            config: self.config.clone(),
+            path: self.path.take(),
+            upstream: self.upstream,
+            gateway: self.gateway.clone(),
+            listener: self.listener.clone(),
+            limiter: self.limiter,
+            schemas: self.schemas,
+            state: self.state.clone(),
+        };
+        let mut watch = reloader.path.as_deref().map(config::Watch::new);
+        let mut look = tokio::time::interval(LOOK);
+        loop {
+            let reload = tokio::select! {
+                _ = terminate.recv() => break,
+                _ = interrupt.recv() => break,
+                () = self.drain.reached(Phase::LameDuck) => break,
+                _ = hang_up.recv() => true,
+                _ = look.tick() => watch.as_mut().is_some_and(config::Watch::changed),
+            };
+            if reload {
+                if let Some(watch) = &mut watch {
+                    // A change that is taken now is not to be noticed again.
+                    watch.changed();
+                }
+                reloader.reload();
+            }
+        }
+        let drained = drained(&self.drain, &self.config.drain);
+        let whole = tokio::select! {
+            whole = drained => whole,
+            _ = terminate.recv() => self.drain.connections() == 0,
+            _ = interrupt.recv() => self.drain.connections() == 0,
+        };
+        edge.abort();
+        admin_task.abort();
+        self.gateway.telemetry().flush();
+        tracing::info!(whole, "stopped");
+        Ok(whole)
+    }
+}
+
+/// Lame duck, closing, the wait for what is in flight.
+async fn drained(drain: &Drain, config: &config::Drain) -> bool {
+    drain.enter(Phase::LameDuck);
+    tracing::info!(connections = drain.connections(), "draining");
+    let lame = async {
+        while drain.connections() > 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let _ = tokio::time::timeout(config.lame_duck, lame).await;
+    drain.enter(Phase::Closing);
+    tokio::time::timeout(config.grace, drain.finished())
+        .await
+        .is_ok()
+}
+
+struct Reloader {
+    config: Config,
+    path: Option<PathBuf>,
+    upstream: Upstream,
+    gateway: Arc<Gateway>,
+    listener: Arc<Listener<Gateway>>,
+    limiter: Arc<Limiter>,
+    schemas: Arc<SchemaSet>,
+    state: Arc<State>,
+}
+
+impl Reloader {
+    /// Takes the file's present content, or keeps the old generation and says why.
+    fn reload(&mut self) {
+        let Some(path) = self.path.clone() else {
+            return;
+        };
+        match self.take(&path) {
+            Ok(generation) => {
+                self.state.reload_failed.store(false, Ordering::Relaxed);
+                tracing::info!(generation, "configuration reloaded");
+            }
+            Err(error) => {
+                self.state.reload_failed.store(true, Ordering::Relaxed);
+                if let StartError::Config(LoadError::Invalid { problems, .. }) = &error {
+                    for problem in problems {
+                        tracing::error!(%problem, "the configuration is wrong");
+                    }
+                }
+                tracing::error!(error = %chain(&error), "reload refused, the old configuration serves on");
+            }
+        }
+    }
+
+    fn take(&mut self, path: &Path) -> Result<u64, StartError> {
+        let config = config::load(path)?;
+        let fixed = [
+            (
+                "listener.address",
+                config.listener.address == self.config.listener.address,
+            ),
+            (
+                "listener.tls",
+                config.listener.tls == self.config.listener.tls,
+            ),
+            ("admin", config.admin == self.config.admin),
+            ("telemetry", config.telemetry == self.config.telemetry),
+            (
+                "validation.body_memory",
+                config.validation.body_memory == self.config.validation.body_memory,
+            ),
+        ];
+        if let Some((key, _)) = fixed.iter().find(|(_, same)| !same) {
+            return Err(StartError::NeedsRestart(key));
+        }
+        let number = self.state.generation.load(Ordering::Relaxed) + 1;
+        let changed = (config.upstream != self.upstream.config)
+            .then(|| upstream(&config))
+            .transpose()?;
+        let side = changed.as_ref().unwrap_or(&self.upstream);
+        let generation = match generation(&config, number, side, &self.limiter, &self.schemas) {
+            Ok(generation) => generation,
+            Err(error) => {
+                if let Some(unused) = changed {
+                    unused.probe.abort();
+                }
+                return Err(error);
+            }
+        };
+        self.gateway.replace(generation);
+        self.listener.set(edge(&config.listener));
+        self.state.generation.store(number, Ordering::Relaxed);
+        self.config = config;
+        if let Some(changed) = changed {
+            let old = std::mem::replace(&mut self.upstream, changed);
+            tokio::spawn(async move {
+                tokio::time::sleep(FAREWELL).await;
+                old.probe.abort();
+            });
+        }
+        Ok(number)
+    }
+}
+
+/// An error with its causes, in one line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+async fn socket(
+    sockets: &mut ListenFd,
+    index: usize,
+    address: SocketAddr,
+) -> Result<TcpListener, StartError> {
+    let failed = |source| StartError::Listen { address, source };
+    if let Ok(Some(socket)) = sockets.take_tcp_listener(index) {
+        socket.set_nonblocking(true).map_err(failed)?;
+        return TcpListener::from_std(socket).map_err(failed);
+    }
+    TcpListener::bind(address).await.map_err(failed)
+}
+
+fn access_log(to: &LogTo) -> Result<Arc<AccessLog>, StartError> {
+    Ok(match to {
+        LogTo::Off => AccessLog::off(),
+        LogTo::Stderr => AccessLog::to(Box::new(io::stderr())),
+        LogTo::Stdout => AccessLog::to(Box::new(io::stdout())),
+        LogTo::File(path) => AccessLog::to(Box::new(append(path)?)),
+    })
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the access log's file is opened here"
+)]
+fn append(path: &Path) -> Result<std::fs::File, StartError> {
+    std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path)
+        .map_err(|source| StartError::AccessLog {
+            path: path.to_owned(),
+            source,
+        })
+}
+
+fn upstream(config: &Config) -> Result<Upstream, StartError> {
+    let from = config.upstream.clone();
+    let authorization = match &from.credentials {
+        None => None,
+        Some(login) => {
+            let text = format!("{}:{}", login.username, login.password.expose());
+            let encoded = base64::engine::general_purpose::STANDARD.encode(text);
+            let mut value = HeaderValue::from_str(&format!("Basic {encoded}"))
+                .map_err(|_| StartError::Credentials)?;
+            value.set_sensitive(true);
+            Some(value)
+        }
+    };
+    let nodes = from.overlords.iter().map(|overlord| Node {
+        tls: overlord.tls,
+        host: overlord.host.clone(),
+        port: overlord.port,
+    });
+    let settings = crate::upstream::Settings {
+        nodes: nodes.collect(),
+        authorization,
+        ca: from
+            .ca
+            .as_ref()
+            .and_then(|path| path.to_str())
+            .map(str::to_owned),
+        probe_interval: from.probe_interval,
+        connect_timeout: from.connect_timeout,
+        response_timeout: from.response_timeout,
+        read_timeout: from.read_timeout,
+        write_timeout: from.write_timeout,
+        idle_timeout: from.idle_timeout,
+        wall_clock,
+    };
+    let overlords = Overlords::new(settings, u64::from_le_bytes(random::<8>()?));
+    let owners = Arc::new(Owners::new(overlords.clone()));
+    let probe = tokio::spawn(overlords.clone().probe());
+    Ok(Upstream {
+        config: from,
+        overlords,
+        owners,
+        probe,
+    })
+}
+
+fn generation(
+    config: &Config,
+    number: u64,
+    upstream: &Upstream,
+    limiter: &Arc<Limiter>,
+    schemas: &Arc<SchemaSet>,
+) -> Result<Generation, StartError> {
+    let users = config.users.iter().cloned();
+    let users = users.map(|user| (user.name, user.password, user.roles));
+    Ok(Generation {
+        snapshot: Arc::new(Snapshot {
+            generation: number,
+            enforcement: match config.mode {
+                Mode::Enforce => Enforcement::Enforce,
+                Mode::Audit => Enforcement::Audit,
+            },
+            policies: PolicySet::new(config.roles.iter().cloned()),
+            rate_limits: config.rate_limits.clone(),
+            limiter: limiter.clone(),
+            schemas: schemas.clone(),
+            json: Limits {
+                depth: config.validation.max_depth,
+                values: config.validation.max_values,
+            },
+            max_body: config.validation.max_body_size,
+            druid_version: config.upstream.druid_version,
+        }),
+        users: Users::new(number, users)?,
+        overlords: upstream.overlords.clone(),
+        owners: upstream.owners.clone(),
+        settings: crate::gateway::Settings {
+            trusted_proxies: config.listener.trusted_proxies.clone(),
+            hosts: config.listener.hosts.clone(),
+            body_timeout: config.listener.body_timeout,
+            write_timeout: config.listener.write_timeout,
+            submission_deadline: config.upstream.submission_deadline,
+            read_deadline: config.upstream.read_deadline,
+            transfer_deadline: config.upstream.transfer_deadline,
+        },
+    })
+}
+
+fn edge(from: &config::Listener) -> listener::Settings {
+    listener::Settings {
+        max_connections: from.max_connections,
+        max_connections_per_source: from.max_connections_per_source,
+        limits: listener::head::Limits {
+            bytes: from.max_header_size,
+            fields: from.max_header_fields,
+        },
+        header_timeout: from.header_timeout,
+        first_byte_timeout: from.first_byte_timeout,
+        idle_timeout: from.idle_timeout,
+        tls_handshake_timeout: from.tls_handshake_timeout,
+    }
+}
