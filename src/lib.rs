@@ -4,6 +4,7 @@ pub mod admission;
 pub mod caller;
 pub mod cli;
 pub mod config;
+pub mod demo;
 pub mod disclosure;
 pub mod druid;
 pub mod finding;

@@ -151,7 +151,7 @@ impl admin::Source for State {
     clippy::disallowed_methods,
     reason = "the wall clock enters the program here"
 )]
-fn wall_clock() -> jiff::Timestamp {
+pub fn wall_clock() -> jiff::Timestamp {
     jiff::Timestamp::now()
 }
 

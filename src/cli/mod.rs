@@ -1,6 +1,7 @@
 //! The commands: arguments in, exit status out.
 
 mod check;
+mod demo;
 mod password;
 mod serve;
 mod terminal;
@@ -25,6 +26,12 @@ enum Command {
         /// The configuration file (TOML)
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
+    },
+    /// Show the whole thing on one machine: an embedded Overlord, the gateway, a tour
+    Demo {
+        /// End after the tour instead of serving until Ctrl-C
+        #[arg(long)]
+        tour_only: bool,
     },
     /// Check a configuration: every problem at once
     Check {
@@ -73,6 +80,7 @@ pub fn run() -> ExitCode {
     };
     match arguments.command {
         Command::Serve { config } => serve::run(&config),
+        Command::Demo { tour_only } => demo::run(tour_only),
         Command::Check { file } => check::run(&file),
         Command::Schema { kind } => terminal::print(match kind {
             Kind::Task => crate::schema::TASK,

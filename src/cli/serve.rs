@@ -58,9 +58,18 @@ pub(super) fn run(config: &Path) -> ExitCode {
     }
 }
 
+/// As [`start_logging`], but errors only: the tour tells what happens.
+pub(super) fn start_logging_quietly() {
+    start_logging_at("error");
+}
+
 /// JSON lines to standard error; text on a terminal.
 pub(super) fn start_logging() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT_LOG));
+    start_logging_at(DEFAULT_LOG);
+}
+
+fn start_logging_at(level: &str) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr);

@@ -47,17 +47,15 @@ impl FromStr for DataSourcePattern {
     type Err = InvalidPattern;
 
     fn from_str(text: &str) -> Result<DataSourcePattern, InvalidPattern> {
-        // What could never match a name is a mistake.
+        // What could never match a name is a mistake. Every star may stand for nothing, but a first
+        // one may have to stand for something: `*.daily` matches no `.daily`, which is no name.
         let without = text.replace('*', "");
-        let possible = if without.is_empty() {
-            text.contains('*')
-        } else {
-            text.starts_with('*')
-                && !without.starts_with('.')
-                && format!("a{without}").parse::<DataSource>().is_ok()
-                || without.parse::<DataSource>().is_ok()
+        let shortest = match (text.starts_with('*'), without.as_str()) {
+            (true, "") => "a".to_owned(),
+            (true, rest) if rest.starts_with('.') => format!("a{rest}"),
+            (true | false, rest) => rest.to_owned(),
         };
-        if possible {
+        if shortest.parse::<DataSource>().is_ok() {
             Ok(DataSourcePattern {
                 text: text.to_owned(),
             })
@@ -97,6 +95,9 @@ mod tests {
             ("a*ab*b", "aab", false),
             ("a*ab*b", "aabb", true),
             ("Wiki*", "wikipedia", false),
+            ("*.daily", "wiki.daily", true),
+            ("*.daily", "wiki.hourly", false),
+            ("größe*", "größer", true),
         ];
         for (pattern, name, expected) in cases {
             let parsed: DataSourcePattern = pattern.parse().expect("a pattern");
@@ -115,7 +116,7 @@ mod tests {
 
     #[test]
     fn what_no_name_can_match_is_refused() {
-        for bad in ["", "a/b*", "a\n*", ".a*"] {
+        for bad in ["", "a/b*", "a\n*", ".a*", ".*", "*/", "*./a"] {
             assert!(bad.parse::<DataSourcePattern>().is_err(), "{bad:?}");
         }
     }

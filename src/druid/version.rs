@@ -30,6 +30,12 @@ impl DruidVersion {
     pub const fn major(self) -> u16 {
         self.major
     }
+
+    /// Of the releases that are known, the nearest that is not newer than this one. `None`: this
+    /// one is older than them all.
+    pub fn nearest(self, known: &[DruidVersion]) -> Option<DruidVersion> {
+        known.iter().copied().filter(|known| *known <= self).max()
+    }
 }
 
 impl FromStr for DruidVersion {
@@ -81,5 +87,19 @@ mod tests {
             assert_eq!(text.parse().ok(), expected, "{text}");
         }
         assert!(DruidVersion::new(28, 0, 1) < DruidVersion::new(33, 0, 0));
+    }
+
+    #[test]
+    fn the_nearest_is_never_newer() {
+        let known = [DruidVersion::new(33, 0, 0), DruidVersion::new(28, 0, 0)];
+        for (version, expected) in [
+            (DruidVersion::new(27, 0, 0), None),
+            (DruidVersion::new(28, 0, 0), Some(known[1])),
+            (DruidVersion::new(32, 9, 9), Some(known[1])),
+            (DruidVersion::new(33, 0, 0), Some(known[0])),
+            (DruidVersion::new(40, 1, 0), Some(known[0])),
+        ] {
+            assert_eq!(version.nearest(&known), expected, "{version}");
+        }
     }
 }

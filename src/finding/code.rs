@@ -59,7 +59,7 @@ codes! {
     WrapperArray "wrapper-array" Error "An object is written as an array of its type and its fields.",
     JvmContextKey "jvm-context-key" Error "A context key beginning with `druid.` becomes a property of the task's JVM.",
     ConflictingDatasource "conflicting-datasource" Error "A spec names two different datasources where Druid reads one.",
-    TombstoneSupervisor "tombstone-supervisor" Error "A `NoopSupervisorSpec` replaces whatever supervisor has its id.",
+    NoopSupervisor "noop-supervisor" Error "A `NoopSupervisorSpec` replaces whatever supervisor has its id.",
     ReservedId "reserved-id" Error "A supervisor's id begins with a prefix that Druid gives out itself.",
     InvalidValue "invalid-value" Error "A value is not one that the schema allows.",
     UnknownType "unknown-type" Warning "The type is none that this version of Druid has by itself.",

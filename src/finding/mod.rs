@@ -14,6 +14,10 @@ pub const MOST: usize = 20;
 /// The longest piece of a document that a finding repeats, in characters.
 const LONGEST_QUOTE: usize = 80;
 
+/// The longest pointer that a finding carries, in bytes. Keys may be long and nested: without a
+/// bound, twenty findings about a body of a megabyte would be an answer of twenty.
+const LONGEST_POINTER: usize = 1_000;
+
 /// Something about a document that its author should know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
@@ -74,7 +78,7 @@ impl Finding {
     ) -> Finding {
         let start = document.position(span.start);
         let end = document.position(span.end);
-        Finding::placed(code, pointer, start, end, message)
+        Finding::placed(code, cut(pointer), start, end, message)
     }
 
     fn placed(
@@ -117,11 +121,7 @@ impl Finding {
 
     /// The finding that stands for bytes which are no document.
     pub fn invalid(invalid: &Invalid, bytes: &[u8]) -> Finding {
-        let start = invalid.position(bytes);
-        let end = Position {
-            line: start.line,
-            column: start.column + 1,
-        };
+        let (start, end) = invalid.positions(bytes);
         let (code, effect) = explain(invalid.kind);
         let mut message = invalid.kind.to_string();
         if let Some(first) = message.get(..1) {
@@ -180,7 +180,7 @@ pub fn quote(text: &str) -> String {
             quoted.push('…');
             break;
         }
-        if character.is_control() || ('\u{202a}'..='\u{202e}').contains(&character) {
+        if character.is_control() || is_invisible(character) {
             quoted.push('\u{fffd}');
         } else {
             quoted.push(character);
@@ -188,6 +188,21 @@ pub fn quote(text: &str) -> String {
     }
     quoted.push('`');
     quoted
+}
+
+/// Characters that change how what stands around them looks: marks of direction, joiners, line and
+/// paragraph separators.
+fn is_invisible(character: char) -> bool {
+    matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+/// A pointer of bearable length.
+fn cut(mut pointer: String) -> String {
+    if pointer.len() > LONGEST_POINTER {
+        pointer.truncate(pointer.floor_char_boundary(LONGEST_POINTER));
+        pointer.push('…');
+    }
+    pointer
 }
 
 #[cfg(test)]
@@ -219,8 +234,23 @@ mod tests {
 
     #[test]
     fn quotes_are_short_and_tame() {
-        assert_eq!(quote("a\nb\u{202e}"), "`a\u{fffd}b\u{fffd}`");
+        assert_eq!(
+            quote("a\nb\u{202e}\u{2066}c\u{2028}"),
+            "`a\u{fffd}b\u{fffd}\u{fffd}c\u{fffd}`"
+        );
         assert_eq!(quote(&"x".repeat(500)).chars().count(), LONGEST_QUOTE + 3);
+    }
+
+    #[test]
+    fn long_keys_make_no_long_findings() {
+        let key = "ä".repeat(5_000);
+        let text = format!("{{\"{key}\":{{\"{key}\":5}}}}");
+        let document = Document::read(Bytes::from(text), &Limits::default()).expect("valid");
+        let node = document.root().at(&[&key, &key]).expect("there");
+        let finding = Finding::new(Code::WrongType, node, quote(&key));
+        assert!(finding.pointer.len() <= LONGEST_POINTER + '…'.len_utf8());
+        assert!(finding.pointer.starts_with("/ää") && finding.pointer.ends_with('…'));
+        assert_eq!(finding.message.chars().count(), LONGEST_QUOTE + 3);
     }
 
     #[test]
@@ -233,6 +263,8 @@ mod tests {
             (finding.code, finding.line, finding.column),
             (Code::DuplicateKey, 2, 1)
         );
+        assert_eq!((finding.end_line, finding.end_column), (2, 4));
+        assert_eq!(finding.pointer, "/a");
         assert_eq!(finding.message, "The key stands twice in one object");
     }
 }

@@ -219,7 +219,9 @@ impl Gateway {
             session.set_keepalive(None);
             return;
         }
-        session.set_read_timeout(Some(settings.body_timeout));
+        // Bodies are read under deadlines of our own; what is left unread is drained for a moment.
+        session.set_read_timeout(None);
+        session.set_total_drain_timeout(Some(settings.write_timeout));
         session.set_write_timeout(Some(settings.write_timeout));
         session.set_abort_on_close(false);
         let source = head::source(session, arrival.peer, &settings.trusted_proxies);

@@ -3,6 +3,8 @@
 //! From 32 on Druid's own endpoint always answers 404: the class at `/datasources` hides it (run on
 //! 33.0.0). So a 404 is not believed: the datasource's tasks are listed, and each is shut down.
 
+use std::collections::BTreeSet;
+
 use http::StatusCode;
 use pingora::protocols::http::ServerSession;
 use serde::Deserialize;
@@ -26,8 +28,9 @@ const HIDDEN_SINCE: u16 = 32;
 /// The largest list that is read.
 const LARGEST: usize = 64 << 20;
 
-/// Druid's names for what is not finished.
-const UNFINISHED: [&str; 3] = ["running", "pending", "waiting"];
+/// Druid's names for what is not finished, in the order in which a task goes through them: one
+/// that moves on while the lists are read is found in a later one.
+const UNFINISHED: [&str; 3] = ["waiting", "pending", "running"];
 
 #[derive(Deserialize)]
 struct Listed {
@@ -116,7 +119,7 @@ async fn each_task(
     generation: &Generation,
     plan: Plan,
 ) -> Result<usize, Failure> {
-    let mut count = 0;
+    let mut ids = BTreeSet::new();
     for state in UNFINISHED {
         let name = encode_segment(datasource.as_str());
         let list = Request::get(format!("{PREFIX}/tasks?datasource={name}&state={state}"));
@@ -129,21 +132,21 @@ async fn each_task(
             .map_err(|_| Failure::Late)?
             .map_err(|_| Failure::Lost(None))?;
         let tasks: Vec<Listed> = serde_json::from_slice(&text).map_err(|_| Failure::Lost(None))?;
-        for task in tasks {
-            if task.datasource.as_deref() != Some(datasource.as_str()) {
-                continue;
-            }
-            let id = encode_segment(&task.id);
-            let mut shutdown = Request::post(format!("{PREFIX}/task/{id}/shutdown"));
-            shutdown.headers = forwarded_fields(session, principal, false);
-            let mut done = generation
-                .overlords
-                .exchange(&shutdown, plan, &mut Trail::default())
-                .await?;
-            // Read, so that the connection serves the next one; a 404 is a task that has gone.
-            let _ = timeout_at(plan.deadline, done.whole(LARGEST)).await;
-            count += 1;
-        }
+        let own = tasks
+            .into_iter()
+            .filter(|task| task.datasource.as_deref() == Some(datasource.as_str()));
+        ids.extend(own.map(|task| task.id));
     }
-    Ok(count)
+    // All are known before the first one ends: a free slot lets the next one in.
+    for id in &ids {
+        let mut shutdown = Request::post(format!("{PREFIX}/task/{}/shutdown", encode_segment(id)));
+        shutdown.headers = forwarded_fields(session, principal, false);
+        let mut done = generation
+            .overlords
+            .exchange(&shutdown, plan, &mut Trail::default())
+            .await?;
+        // Read, so that the connection serves the next one; a 404 is a task that has gone.
+        let _ = timeout_at(plan.deadline, done.whole(LARGEST)).await;
+    }
+    Ok(ids.len())
 }

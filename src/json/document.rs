@@ -25,6 +25,32 @@ pub struct Position {
     pub column: usize,
 }
 
+impl Position {
+    /// Where a text begins.
+    pub const FIRST: Position = Position { line: 1, column: 1 };
+
+    /// Where one is after these bytes.
+    pub(super) fn after(self, bytes: &[u8]) -> Position {
+        let last = bytes.iter().rposition(|byte| *byte == b'\n');
+        let on_line = bytes.get(last.map_or(0, |at| at + 1)..).unwrap_or_default();
+        // Bytes that begin a character: all but UTF-8's continuation bytes.
+        let characters = on_line
+            .iter()
+            .filter(|byte| (**byte & 0xc0) != 0x80)
+            .count();
+        match last {
+            None => Position {
+                line: self.line,
+                column: self.column + characters,
+            },
+            Some(_) => Position {
+                line: self.line + bytes.iter().filter(|byte| **byte == b'\n').count(),
+                column: 1 + characters,
+            },
+        }
+    }
+}
+
 /// What a value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -74,7 +100,7 @@ pub(super) struct Cell {
 pub struct Document {
     bytes: Bytes,
     cells: Vec<Cell>,
-    lines: OnceLock<Vec<usize>>,
+    marks: OnceLock<Vec<Position>>,
 }
 
 impl Document {
@@ -82,7 +108,7 @@ impl Document {
         Document {
             bytes,
             cells,
-            lines: OnceLock::new(),
+            marks: OnceLock::new(),
         }
     }
 
@@ -109,10 +135,15 @@ impl Document {
         self.cells.is_empty()
     }
 
-    /// Line and column of a byte.
+    /// Line and column of a byte. The first call goes over the whole text; the others look at no
+    /// more than 4 KiB, however long a line is.
     pub fn position(&self, offset: usize) -> Position {
-        let lines = self.lines.get_or_init(|| line_starts(&self.bytes));
-        position(&self.bytes, lines, offset)
+        let marks = self.marks.get_or_init(|| marks(&self.bytes));
+        let offset = offset.min(self.bytes.len());
+        let nearest = offset / STRIDE;
+        let mark = marks.get(nearest).copied().unwrap_or(Position::FIRST);
+        let between = self.bytes.get(nearest * STRIDE..offset);
+        mark.after(between.unwrap_or_default())
     }
 
     /// The node that a JSON Pointer (RFC 6901) leads to.
@@ -168,29 +199,20 @@ impl Document {
     }
 }
 
-/// Where lines begin.
-pub(super) fn line_starts(bytes: &[u8]) -> Vec<usize> {
-    let after = bytes
-        .iter()
-        .enumerate()
-        .filter(|(_, byte)| **byte == b'\n')
-        .map(|(at, _)| at + 1);
-    std::iter::once(0).chain(after).collect()
-}
+/// How many bytes lie between two marks. A table of lines would take eight bytes for every byte of
+/// a text that is all line breaks; marks take one in 256, whatever the text.
+const STRIDE: usize = 4096;
 
-/// The position of a byte, given where lines begin.
-pub(super) fn position(bytes: &[u8], lines: &[usize], offset: usize) -> Position {
-    let line = lines.partition_point(|start| *start <= offset).max(1);
-    let start = lines.get(line - 1).copied().unwrap_or(0);
-    let before = bytes
-        .get(start..offset.min(bytes.len()))
-        .unwrap_or_default();
-    // Bytes that begin a character: all but UTF-8's continuation bytes.
-    let characters = before.iter().filter(|byte| (**byte & 0xc0) != 0x80).count();
-    Position {
-        line,
-        column: characters + 1,
+/// The position of every [`STRIDE`]th byte.
+fn marks(bytes: &[u8]) -> Vec<Position> {
+    let mut at = Position::FIRST;
+    let mut marks = Vec::with_capacity(bytes.len() / STRIDE + 2);
+    marks.push(at);
+    for chunk in bytes.chunks(STRIDE) {
+        at = at.after(chunk);
+        marks.push(at);
     }
+    marks
 }
 
 /// A value of a document.
@@ -265,6 +287,16 @@ impl<'d> Node<'d> {
     /// A number as it is written.
     pub fn as_number(self) -> Option<&'d str> {
         (self.kind() == Kind::Number).then(|| self.raw())
+    }
+
+    /// A number that is written as an integer and fits.
+    pub fn as_i64(self) -> Option<i64> {
+        self.as_number()?.parse().ok()
+    }
+
+    /// A number, as near as a double comes; never infinite.
+    pub fn as_f64(self) -> Option<f64> {
+        self.as_number()?.parse().ok()
     }
 
     /// Is it `null`?

@@ -1,8 +1,10 @@
 //! The reader: one pass, no recursion, every bound held on the way.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
-use super::document::{Cell, Document, Kind, Span, push_token};
+use super::document::{Cell, Document, Kind, Position, Span, push_token};
 use super::invalid::{Invalid, InvalidKind};
 use super::{Limits, scan, text};
 
@@ -61,10 +63,7 @@ impl Document {
             }
             Err((kind, offset)) => Err(Invalid {
                 kind,
-                span: Span {
-                    start: offset,
-                    end: (offset + 1).min(bytes.len()),
-                },
+                span: reader.span(kind, offset),
                 pointer: reader.pointer(),
             }),
         }
@@ -249,50 +248,48 @@ impl Reader<'_> {
             cell.extra = open.count;
         }
         if is_object {
-            let duplicate = self.duplicate(open.keys);
-            self.keys.truncate(open.keys);
-            if let Some(at) = duplicate {
-                return Err((InvalidKind::DuplicateKey, at));
+            if let Some(cell) = self.duplicate(open.keys) {
+                // The object counts as open for the pointer, with the key as its last.
+                let start = self.cells.get(cell as usize).map_or(0, |cell| cell.start);
+                self.keys.truncate(open.keys);
+                self.keys.push((0, cell));
+                self.open.push(open);
+                return Err((InvalidKind::DuplicateKey, start as usize));
             }
+            self.keys.truncate(open.keys);
         }
         Ok(Expect::CommaOrEnd)
     }
 
-    /// The place of the first key that stands a second time among those from `from` on.
-    fn duplicate(&mut self, from: usize) -> Option<usize> {
+    /// The cell of the first key that stands a second time among those from `from` on.
+    ///
+    /// Sorting by hash makes equal keys neighbours; only keys of one hash are compared as texts, and
+    /// those again by sorting. So keys that were made to collide cost a sort and no more: hashes
+    /// need no secret.
+    fn duplicate(&mut self, from: usize) -> Option<u32> {
         let (cells, bytes) = (&self.cells, self.bytes);
         let keys = self.keys.get_mut(from..)?;
-        // By hash, then by meaning: equal keys become neighbours in O(n log n) whatever the hashes.
-        let meaning = |cell: u32| {
-            let Some(cell) = cells.get(cell as usize) else {
-                return String::new();
-            };
-            let raw = bytes
-                .get(cell.start as usize + 1..(cell.end as usize).saturating_sub(1))
-                .and_then(|raw| std::str::from_utf8(raw).ok())
-                .unwrap_or_default();
-            if cell.escaped {
-                text::unescape(raw)
-            } else {
-                raw.to_owned()
+        keys.sort_unstable();
+        let mut first: Option<u32> = None;
+        for run in keys.chunk_by(|left, right| left.0 == right.0) {
+            if run.len() < 2 {
+                continue;
             }
-        };
-        keys.sort_unstable_by(|left, right| {
-            left.0
-                .cmp(&right.0)
-                .then_with(|| meaning(left.1).cmp(&meaning(right.1)))
-                .then(left.1.cmp(&right.1))
-        });
-        keys.windows(2)
-            .filter_map(|pair| match pair {
-                [(left_hash, left), (right_hash, right)]
-                    if left_hash == right_hash && meaning(*left) == meaning(*right) =>
-                {
-                    cells.get(*right as usize).map(|cell| cell.start as usize)
-                }
-                _ => None,
-            })
-            .min()
+            let mut names: Vec<_> = run
+                .iter()
+                .map(|(_, cell)| (meaning(cells, bytes, *cell), *cell))
+                .collect();
+            names.sort_unstable();
+            let again = names
+                .windows(2)
+                .filter_map(|pair| match pair {
+                    [left, right] if left.0 == right.0 => Some(right.1),
+                    _ => None,
+                })
+                .min();
+            first = [first, again].into_iter().flatten().min();
+        }
+        first
     }
 
     fn push(
@@ -323,28 +320,19 @@ impl Reader<'_> {
     fn pointer(&self) -> String {
         const LONGEST: usize = 200;
         let mut pointer = String::new();
-        for open in &self.open {
+        for (level, open) in self.open.iter().enumerate() {
             if pointer.len() > LONGEST {
                 pointer.push('…');
                 break;
             }
             if open.is_object {
-                // The last key on the tape that belongs to this object.
-                let last = self.keys.get(open.keys..).and_then(|keys| {
-                    let inner = self.open.iter().find(|other| other.cell > open.cell);
-                    let limit = inner.map_or(usize::MAX, |inner| inner.cell);
-                    keys.iter()
-                        .map(|(_, cell)| *cell as usize)
-                        .filter(|cell| *cell < limit)
-                        .max()
-                });
-                if let Some(cell) = last.and_then(|cell| self.cells.get(cell)) {
-                    let raw = self
-                        .bytes
-                        .get(cell.start as usize + 1..(cell.end as usize).saturating_sub(1))
-                        .and_then(|raw| std::str::from_utf8(raw).ok())
-                        .unwrap_or_default();
-                    let name: String = text::unescape(raw).chars().take(80).collect();
+                // The last of its own keys: those of what is open inside it come after.
+                let inner = self.open.get(level + 1);
+                let end = inner.map_or(self.keys.len(), |inner| inner.keys);
+                let last = self.keys.get(open.keys..end).and_then(<[_]>::last);
+                if let Some((_, cell)) = last {
+                    let name = meaning(&self.cells, self.bytes, *cell);
+                    let name: String = name.chars().take(80).collect();
                     push_token(&mut pointer, &name);
                 }
             } else if open.count > 0 {
@@ -353,11 +341,72 @@ impl Reader<'_> {
         }
         pointer
     }
+
+    /// From an error's place to its end: a whole key, or one byte.
+    fn span(&self, kind: InvalidKind, start: usize) -> Span {
+        let key = match kind {
+            InvalidKind::DuplicateKey => self.keys.last(),
+            InvalidKind::EmptyKey
+            | InvalidKind::NotUtf8
+            | InvalidKind::ByteOrderMark
+            | InvalidKind::Empty
+            | InvalidKind::TooLong
+            | InvalidKind::TrailingText
+            | InvalidKind::Syntax(_)
+            | InvalidKind::LoneSurrogate
+            | InvalidKind::NulCharacter
+            | InvalidKind::TooDeep
+            | InvalidKind::TooManyValues
+            | InvalidKind::KeyTooLong
+            | InvalidKind::NumberTooLong
+            | InvalidKind::NumberTooLarge => None,
+        };
+        let end = key
+            .and_then(|(_, cell)| self.cells.get(*cell as usize))
+            .map_or(start + 1, |cell| cell.end as usize);
+        Span {
+            start,
+            end: end.min(self.bytes.len()),
+        }
+    }
+}
+
+/// A key's meaning.
+fn meaning<'b>(cells: &[Cell], bytes: &'b [u8], cell: u32) -> Cow<'b, str> {
+    let Some(cell) = cells.get(cell as usize) else {
+        return Cow::Borrowed("");
+    };
+    let raw = bytes
+        .get(cell.start as usize + 1..(cell.end as usize).saturating_sub(1))
+        .and_then(|raw| std::str::from_utf8(raw).ok())
+        .unwrap_or_default();
+    if cell.escaped {
+        Cow::Owned(text::unescape(raw))
+    } else {
+        Cow::Borrowed(raw)
+    }
 }
 
 impl Invalid {
-    /// Line and column of the place, from 1, in the bytes that were read.
-    pub fn position(&self, bytes: &[u8]) -> super::Position {
-        super::document::position(bytes, &super::document::line_starts(bytes), self.span.start)
+    /// Line and column of the place and of its end, from 1, in the bytes that were read.
+    pub fn positions(&self, bytes: &[u8]) -> (Position, Position) {
+        let Span { start, end } = self.span;
+        let before = bytes.get(..start).unwrap_or(bytes);
+        let begin = Position::FIRST.after(before);
+        let inside = bytes.get(start..end).unwrap_or_default();
+        // A line break is the end of its own line, not the beginning of the next.
+        let after = match inside {
+            [_] | [] => Position {
+                line: begin.line,
+                column: begin.column + 1,
+            },
+            _ => begin.after(inside),
+        };
+        (begin, after)
+    }
+
+    /// Line and column of the place.
+    pub fn position(&self, bytes: &[u8]) -> Position {
+        self.positions(bytes).0
     }
 }

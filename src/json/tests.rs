@@ -123,9 +123,10 @@ fn what_two_readers_could_read_differently_is_refused() {
     for (text, kind, offset) in cases {
         let shown = String::from_utf8_lossy(text);
         let error = read(text).expect_err(&shown);
-        let name = match error.kind {
-            K::Syntax(_) => syntax.to_owned(),
-            other => format!("{other:?}"),
+        let name = if let K::Syntax(_) = error.kind {
+            syntax.to_owned()
+        } else {
+            format!("{:?}", error.kind)
         };
         assert_eq!(
             (name.as_str(), error.span.start),
@@ -238,7 +239,9 @@ fn an_error_says_where_it_was_reading() {
     for (text, pointer) in [
         (r#"{"a":{"b":[1,2,x]}}"#, "/a/b/2"),
         (r#"{"a":1,"b":{"c":tru}}"#, "/b/c"),
-        (r#"{"a":{"b":1,"b":2}}"#, "/a"),
+        (r#"{"a":{"b":1,"b":2}}"#, "/a/b"),
+        (r#"{"z":0,"a":{"b":[{}],"c":{},"\u0062":2,"d":{}}}"#, "/a/b"),
+        (r#"[0,{"a":[{"b":{"c":1},"d":[1,2,]}]}]"#, "/1/a/0/d/2"),
         ("[[1],[2,?]]", "/1/1"),
         ("", ""),
     ] {

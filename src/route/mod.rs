@@ -5,17 +5,21 @@
 //! decoded and normalized path, Jersey its resources on the raw one less `;parameters` (run on
 //! 28.0.0). Whatever the two, or we, could read differently is refused.
 
+mod endpoint;
 mod endpoints;
 mod operation;
 mod path;
 mod query;
 
-pub use endpoints::{ENDPOINTS, Endpoint};
+pub use endpoint::Endpoint;
+pub use endpoints::ENDPOINTS;
 pub use operation::{
     Action, BodyUse, Disclosure, JsonUse, Operation, Origin, Repeat, SpecKind, Who,
 };
 pub use path::{CanonicalPath, MalformedPath, PREFIX, Target, encode_segment};
 pub use query::{MalformedQuery, Query};
+
+use std::cmp::Ordering;
 
 use crate::druid::{DataSource, SupervisorId, TaskId};
 
@@ -74,20 +78,28 @@ impl Route {
         query: Option<&str>,
     ) -> Result<Route, Unroutable> {
         let mut allow = Vec::new();
-        let mut literal_wins = false;
+        let mut literals = 0;
         let mut found = None;
         for endpoint in ENDPOINTS {
-            let Some(literals) = endpoint.matches(&path) else {
+            let Some(fit) = endpoint.fit(&path) else {
                 continue;
             };
+            // Druid takes `/supervisor/%68istory` for the supervisor `history`; sent in its
+            // canonical form it would be the history of all. What would change its meaning on the
+            // way has none.
+            if fit.is_disguised {
+                return Err(Unroutable::UnknownEndpoint);
+            }
             // `/supervisor/history` is never the supervisor `history`, for any method: Jersey takes
             // the row with the most literal segments before it looks at the method (run on 28.0.0).
-            if literals == path.segments().len() && !literal_wins {
-                literal_wins = true;
-                allow.clear();
-                found = None;
-            } else if literal_wins && literals < path.segments().len() {
-                continue;
+            match fit.literals.cmp(&literals) {
+                Ordering::Less => continue,
+                Ordering::Equal => {}
+                Ordering::Greater => {
+                    literals = fit.literals;
+                    allow.clear();
+                    found = None;
+                }
             }
             allow.push(endpoint.method);
             if endpoint.method == method {

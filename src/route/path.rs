@@ -23,7 +23,8 @@ pub struct CanonicalPath {
 struct Segment {
     text: String,
     /// Spelled without an escape. Jersey compares literal segments raw: `/%74ask` is not `/task`,
-    /// and `/supervisor/%68istory` is the supervisor `history` (run on Druid 28.0.0).
+    /// and `/supervisor/%68istory` is the supervisor `history` (run on Druid 28.0.0). Written
+    /// anew, neither would be what it was: no route has an escaped literal.
     plain: bool,
 }
 
@@ -33,6 +34,9 @@ pub enum MalformedPath {
     /// More than 4 KiB.
     #[error("the request target is longer than 4 KiB")]
     TooLong,
+    /// `*`, a URL with a host, or nothing.
+    #[error("the request target does not begin with `/`")]
+    NoPath,
     /// `//`, or nothing between two slashes.
     #[error("the path has an empty segment")]
     EmptySegment,
@@ -78,7 +82,10 @@ impl CanonicalPath {
         // Checked before the prefix is looked at, so that no spelling is ever "elsewhere" here and
         // "below" for Druid: Jetty takes `/x/..;/druid` and `/druid%2findexer` for other paths.
         check_characters(path)?;
-        let rest = path.strip_prefix('/').ok_or(MalformedPath::Unescaped)?;
+        let rest = path.strip_prefix('/').ok_or(MalformedPath::NoPath)?;
+        if rest.is_empty() {
+            return Ok(Target::Elsewhere);
+        }
         // Druid's own documentation writes `/tasks/?state=…`: one slash at the end is none.
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         let mut segments = Vec::with_capacity(8);

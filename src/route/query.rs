@@ -3,7 +3,7 @@
 //! Druid takes the first of a repeated key, decodes keys (`data%73ource`), and does not split at
 //! `;` (run on 28.0.0); so that nobody has to know, all of it is refused.
 
-use super::endpoints::Endpoint;
+use super::endpoint::Endpoint;
 use super::path::write_escaped;
 
 /// The key of a dry run. The gateway's own; never sent upstream.
@@ -20,10 +20,12 @@ pub struct Query {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MalformedQuery {
     /// A key that this endpoint does not have.
-    #[error("the endpoint has no such query parameter; it knows {}", list(known))]
+    #[error("the endpoint has no such query parameter; it knows {}", list(known, *dry_run))]
     UnknownKey {
-        /// The keys that it has.
+        /// The keys that Druid has for it.
         known: &'static [&'static str],
+        /// Has it a dry run?
+        dry_run: bool,
     },
     /// A key twice.
     #[error("the query parameter `{0}` stands twice")]
@@ -36,15 +38,16 @@ pub enum MalformedQuery {
     DryRun,
 }
 
-fn list(known: &[&str]) -> String {
-    if known.is_empty() {
+fn list(known: &[&str], dry_run: bool) -> String {
+    let keys: Vec<String> = known
+        .iter()
+        .chain(dry_run.then_some(&DRY_RUN))
+        .map(|key| format!("`{key}`"))
+        .collect();
+    if keys.is_empty() {
         return "none".to_owned();
     }
-    known
-        .iter()
-        .map(|key| format!("`{key}`"))
-        .collect::<Vec<_>>()
-        .join(", ")
+    keys.join(", ")
 }
 
 impl Query {
@@ -72,6 +75,7 @@ impl Query {
             let Some(key) = endpoint.query.iter().find(|known| **known == key) else {
                 return Err(MalformedQuery::UnknownKey {
                     known: endpoint.query,
+                    dry_run: endpoint.takes_dry_run(),
                 });
             };
             if parsed.pairs.iter().any(|(known, _)| known == key) {

@@ -3,6 +3,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::*;
+use crate::druid::{DruidVersion, InvalidName};
 
 /// What becomes of a request: the operation and the target that is sent upstream, or a word.
 fn outcome(method: &str, target: &str) -> Result<(Operation, String), String> {
@@ -111,7 +112,17 @@ fn spellings_end_in_a_refusal_or_in_the_same_meaning() {
         ("/task/a/", Ok("/task/a")),
         ("/task/a/status/", Ok("/task/a/status")),
         ("/tasks/", Ok("/tasks")),
-        ("/supervisor/%68istory", Ok("/supervisor/history")),
+        // An id that is spelled like a literal is only another row's where that row has it.
+        ("/task/status", Ok("/task/status")),
+        ("/task/%73tatus", Ok("/task/status")),
+        (
+            "/supervisor/%68istory/status",
+            Ok("/supervisor/history/status"),
+        ),
+        ("/supervisor/%68istory", Err("404")),
+        ("/supervisor/histor%79/", Err("404")),
+        ("/supervisor/%73uspendAll", Err("404")),
+        ("/supervisor/a/%73tatus", Err("404")),
         // P1, P2: parameters.
         ("/task;x/ID/shutdown", Err("400")),
         ("/task/ID;x/shutdown", Err("400")),
@@ -138,7 +149,15 @@ fn spellings_end_in_a_refusal_or_in_the_same_meaning() {
         ("/x/../task/a", Err("400")),
         ("/%74ask/a", Err("404")),
         ("/TASK/a", Err("404")),
+        ("/t%61sk/a", Err("404")),
         ("/task%2Fa", Err("400")),
+        ("/task%3bx/a", Err("404")),
+        ("/task%3f/a", Err("404")),
+        ("/task%0a/a", Err("400")),
+        ("/task%0d%0aX:y/a", Err("400")),
+        ("/task;/../supervisor", Err("400")),
+        ("/task/%2e%2e;/status", Err("400")),
+        ("/task/%252e%252e/status", Ok("/task/%252e%252e/status")),
         // Characters.
         ("/task/a b", Err("400")),
         ("/task/a%0ab", Err("400")),
@@ -174,7 +193,8 @@ fn spellings_end_in_a_refusal_or_in_the_same_meaning() {
 #[test]
 fn what_is_outside_the_prefix_is_not_served() {
     for (target, expected) in [
-        ("/", "400"),
+        ("/", "404"),
+        ("//", "400"),
         ("", "400"),
         ("*", "400"),
         ("/status", "404"),
@@ -192,6 +212,10 @@ fn what_is_outside_the_prefix_is_not_served() {
         ("/druid;a/indexer;b/v1/task", "400"),
         ("/x/../druid/indexer/v1/task", "400"),
         ("/x/%2e%2e/druid/indexer/v1/task", "400"),
+        ("/%2e/druid/indexer/v1/task", "400"),
+        ("/status/health/%2e%2e/%2e%2e/druid/indexer/v1/task", "400"),
+        ("/../druid/indexer/v1/task", "400"),
+        ("/druid/indexer/%2e%2e%2fstatus/health", "400"),
         ("/./druid/indexer/v1/task", "400"),
         ("/druid/indexer/..%2f..%2fstatus/health", "400"),
         ("//druid/indexer/v1/task", "400"),
@@ -217,6 +241,13 @@ fn queries() {
             "/tasks?createdTimeInterval=2015-09-12/2015-09-13",
             Ok("/tasks?createdTimeInterval=2015-09-12%2F2015-09-13"),
         ),
+        (
+            "GET",
+            "/completeTasks?createdTimeInterval=2015-09-12_2015-09-13&max=10&type=kill",
+            Ok("/completeTasks?createdTimeInterval=2015-09-12_2015-09-13&max=10&type=kill"),
+        ),
+        ("GET", "/waitingTasks?max=1", Ok("/waitingTasks?max=1")),
+        ("GET", "/completeTasks?state=running", Err("400")),
         ("GET", "/tasks?type=a+b", Ok("/tasks?type=a%20b")),
         ("GET", "/tasks?type=a%2Bb", Ok("/tasks?type=a%2Bb")),
         ("GET", "/tasks?", Ok("/tasks")),
@@ -339,6 +370,145 @@ fn every_row_is_found_and_no_two_are_the_same() {
     }
 }
 
+/// Could one path fit both templates?
+fn overlap(one: &str, other: &str) -> bool {
+    let is_name = |part: &str| part.starts_with('{');
+    one.split('/').count() == other.split('/').count()
+        && one
+            .split('/')
+            .zip(other.split('/'))
+            .all(|(one, other)| one == other || is_name(one) || is_name(other))
+}
+
+#[test]
+fn only_literals_that_could_be_supervisors_overlap() {
+    let mut found = BTreeSet::new();
+    for (index, one) in ENDPOINTS.iter().enumerate() {
+        for other in ENDPOINTS.iter().skip(index + 1) {
+            if one.template == other.template {
+                assert_ne!(one.method, other.method, "{} stands twice", one.template);
+            } else if overlap(one.template, other.template) {
+                found.insert((one.template, other.template));
+            }
+        }
+    }
+    let expected = BTreeSet::from([
+        ("/supervisor/history", "/supervisor/{supervisor}"),
+        ("/supervisor/suspendAll", "/supervisor/{supervisor}"),
+        ("/supervisor/resumeAll", "/supervisor/{supervisor}"),
+        ("/supervisor/terminateAll", "/supervisor/{supervisor}"),
+    ]);
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn what_a_path_names() {
+    let cases = [
+        (
+            "GET",
+            "/task/a%20b",
+            Ok(Subject::Task("a b".parse().expect("an id"))),
+        ),
+        (
+            "GET",
+            "/supervisor/a%2B/status",
+            Ok(Subject::Supervisor("a+".parse().expect("an id"))),
+        ),
+        (
+            "DELETE",
+            "/datasources/a/segments/a_b",
+            Ok(Subject::DataSource("a".parse().expect("a name"))),
+        ),
+        (
+            "POST",
+            "/worker/w:8091/enable",
+            Ok(Subject::Worker("w:8091".to_owned())),
+        ),
+        (
+            "POST",
+            "/worker/%5B::1%5D:8091/enable",
+            Ok(Subject::Worker("[::1]:8091".to_owned())),
+        ),
+        (
+            "POST",
+            "/worker/.w/enable",
+            Err(Unroutable::InvalidName(InvalidName::LeadingDot)),
+        ),
+        (
+            "DELETE",
+            "/datasources/a/segments/..%3Bx",
+            Err(Unroutable::InvalidName(InvalidName::LeadingDot)),
+        ),
+        (
+            "GET",
+            "/supervisor/suspendAll",
+            Err(Unroutable::MethodNotAllowed {
+                allow: vec!["POST"],
+            }),
+        ),
+        ("GET", "/workers", Ok(Subject::None)),
+    ];
+    for (method, target, expected) in cases {
+        let target = format!("{PREFIX}{target}");
+        let Ok(Target::Below(path, None)) = CanonicalPath::parse(&target) else {
+            panic!("{target} is well formed");
+        };
+        let found = Route::find(method, path, None).map(|route| route.subject);
+        assert_eq!(found, expected, "{target}");
+    }
+}
+
+#[test]
+fn refusals_say_what_is_wrong() {
+    let path = |target: &str| {
+        CanonicalPath::parse(target)
+            .map(|_| ())
+            .map_err(|why| why.to_string())
+    };
+    assert_eq!(
+        path("*"),
+        Err("the request target does not begin with `/`".to_owned())
+    );
+    assert_eq!(path("http://other/druid"), path("*"));
+    let query = |method, target: &str| {
+        let Ok(Target::Below(path, query)) = CanonicalPath::parse(target) else {
+            panic!("{target} is well formed");
+        };
+        match Route::find(method, path, query) {
+            Err(Unroutable::Query(why)) => why.to_string(),
+            other => panic!("{other:?}"),
+        }
+    };
+    for (method, target, expected) in [
+        (
+            "POST",
+            "/task?dryrun=All",
+            "the endpoint has no such query parameter; it knows `dryRun`",
+        ),
+        (
+            "GET",
+            "/workers?x",
+            "the endpoint has no such query parameter; it knows none",
+        ),
+        (
+            "GET",
+            "/worker/history?x",
+            "the endpoint has no such query parameter; it knows `interval`, `count`",
+        ),
+        (
+            "GET",
+            "/tasks?max=1&max=2",
+            "the query parameter `max` stands twice",
+        ),
+    ] {
+        assert_eq!(
+            query(method, &format!("{PREFIX}{target}")),
+            expected,
+            "{target}"
+        );
+    }
+}
+
 #[test]
 fn what_changes_something_is_not_read_and_what_is_blocked_stays_so() {
     for endpoint in ENDPOINTS {
@@ -378,8 +548,6 @@ fn endpoints_come_and_go_with_releases() {
     assert!(!marks.is_in(version(31)) && marks.is_in(version(32)) && marks.is_in(version(37)));
 }
 
-use crate::druid::DruidVersion;
-
 proptest! {
     /// The canonical form is its own canonical form, and names what the id names.
     #[test]
@@ -405,4 +573,57 @@ proptest! {
         let _ = outcome("GET", &target);
         let _ = outcome("GET", &format!("{PREFIX}/{target}"));
     }
+}
+
+/// What is sent upstream means what was asked for: it finds the same row and names the same. Tried
+/// for every row with every literal as an id, each segment in turn spelled with an escape.
+#[test]
+fn what_is_sent_means_what_was_asked() {
+    let words: BTreeSet<&str> = ENDPOINTS
+        .iter()
+        .flat_map(|endpoint| endpoint.template.split('/'))
+        .filter(|part| !part.is_empty() && !part.starts_with('{'))
+        .chain(["a%b+c:d&e'f g", "größe", "a;x"])
+        .collect();
+    let mut routed = 0;
+    for endpoint in ENDPOINTS {
+        let parts = endpoint.template.split('/').count();
+        // The segment before the first is empty: that time nothing is disguised.
+        for (word, disguised) in words
+            .iter()
+            .flat_map(|word| (0..parts).map(move |part| (word, part)))
+        {
+            let mut target = PREFIX.to_owned();
+            for (index, part) in endpoint.template.split('/').enumerate().skip(1) {
+                let text = if part.starts_with('{') { word } else { part };
+                target.push('/');
+                if index == disguised {
+                    let (first, rest) = text.split_at(1);
+                    target.push_str(&format!("%{:02x}", first.as_bytes()[0]));
+                    target.push_str(&encode_segment(rest));
+                } else {
+                    target.push_str(&encode_segment(text));
+                }
+            }
+            routed += usize::from(keeps_its_meaning(endpoint.method, &target));
+        }
+    }
+    assert!(routed > 2_000, "only {routed} had a route");
+}
+
+/// Was there a route at all?
+fn keeps_its_meaning(method: &str, target: &str) -> bool {
+    let find = |target: &str| {
+        let Ok(Target::Below(path, None)) = CanonicalPath::parse(target) else {
+            panic!("{target} is well formed");
+        };
+        let route = Route::find(method, path, None).ok()?;
+        let sent = route.upstream_target();
+        Some((route.endpoint.operation, route.subject, sent))
+    };
+    let Some(asked) = find(target) else {
+        return false;
+    };
+    assert_eq!(find(&asked.2).as_ref(), Some(&asked), "{target}");
+    true
 }

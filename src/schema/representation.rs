@@ -8,9 +8,12 @@ use serde_json::{Number, Value};
 
 use crate::json::{Document, Elements, Entries, Kind, Node, hash_key};
 
-/// A value of more cells than this is never turned into a `Value`: a message does not repeat it,
-/// and no schema compares with one.
-const LARGEST_COPY: usize = 1_000;
+/// The crate copies the value into every error, and no message here repeats one: what is larger
+/// than this, in cells or bytes, is told as `null`.
+const LARGEST_COPY: (usize, usize) = (16, 1_024);
+
+/// No schema compares with an array or object of more cells than this.
+const LARGEST_COMPARED: usize = 1_000;
 
 /// The representation: documents of our own reader.
 #[derive(Debug, Clone, Copy)]
@@ -91,12 +94,23 @@ impl<'a> json::Node<'a, Tape> for Node<'a> {
     }
 
     fn to_value(&self) -> Cow<'a, Value> {
-        let small = self.cells() <= LARGEST_COPY;
-        Cow::Owned(if small { value(*self) } else { Value::Null })
+        let (cells, bytes) = LARGEST_COPY;
+        let is_small = self.cells() <= cells && self.raw().len() <= bytes;
+        Cow::Owned(if is_small { value(*self) } else { Value::Null })
     }
 
     fn equals_value(&self, expected: &Value) -> bool {
-        self.cells() <= LARGEST_COPY && json::cmp::equal(&value(*self), expected)
+        match expected {
+            Value::Null => Node::is_null(*self),
+            Value::Bool(expected) => Node::as_bool(*self) == Some(*expected),
+            Value::String(expected) => Node::as_str(*self).is_some_and(|text| text == *expected),
+            // Numbers compare as such, however they are written.
+            Value::Number(_) => {
+                self.kind() == Kind::Number && json::cmp::equal(&value(*self), expected)
+            }
+            Value::Array(list) => self.compare(Kind::Array, list.len(), expected),
+            Value::Object(map) => self.compare(Kind::Object, map.len(), expected),
+        }
     }
 
     fn identity(&self) -> Option<NodeIdentity> {
@@ -104,6 +118,16 @@ impl<'a> json::Node<'a, Tape> for Node<'a> {
             std::ptr::from_ref(self.document()).addr(),
             self.index(),
         ))
+    }
+}
+
+impl Node<'_> {
+    /// Is it a container of that kind and length, and equal?
+    fn compare(self, kind: Kind, length: usize, expected: &Value) -> bool {
+        self.kind() == kind
+            && Node::len(self) == length
+            && self.cells() <= LARGEST_COMPARED
+            && json::cmp::equal(&value(self), expected)
     }
 }
 
@@ -183,5 +207,34 @@ mod tests {
         let text = conformance::document().to_string();
         let document = Document::read(Bytes::from(text), &Limits::default()).expect("valid");
         conformance::assert_conformance::<Tape>(&document.root());
+    }
+
+    #[test]
+    fn equality_is_that_of_json_schema() {
+        use jsonschema::json::Node as _;
+        let cases = [
+            ("null", "null", true),
+            ("null", "false", false),
+            ("true", "true", true),
+            ("1", "true", false),
+            ("1.0", "1", true),
+            ("10e-1", "1", true),
+            ("1", "2", false),
+            ("\"1\"", "1", false),
+            (r#""\u0061""#, r#""a""#, true),
+            (r#"{"a":[1.0],"b":2}"#, r#"{"b":2,"a":[1]}"#, true),
+            (r#"{"a":1}"#, r#"{"a":1,"b":2}"#, false),
+            ("[1,2]", "[2,1]", false),
+            ("[]", "{}", false),
+        ];
+        for (text, expected, equal) in cases {
+            let document = Document::read(Bytes::from(text), &Limits::default()).expect("valid");
+            let expected: Value = serde_json::from_str(expected).expect("valid");
+            assert_eq!(
+                document.root().equals_value(&expected),
+                equal,
+                "{text} {expected}"
+            );
+        }
     }
 }

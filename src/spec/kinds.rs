@@ -3,11 +3,11 @@
 //! Read in Druid's constructors (24 to 36) and run on 28.0.0 and 33.0.0. What is not in these
 //! tables is opaque.
 
-use super::Reader;
 use super::effects::{Effects, Opaque};
+use super::{Reader, slots};
 use crate::druid::{DataSource, SupervisorId};
 use crate::finding::{Code, Finding, quote};
-use crate::json::{Kind, Node};
+use crate::json::Node;
 use crate::route::SpecKind;
 
 /// Where a task's datasource stands.
@@ -76,14 +76,14 @@ const TASKS: &[(&str, Writes, Option<Opaque>)] = &[
     ("query_controller", Writes::Destination, Some(Opaque::Query)),
 ];
 
-const STREAMS: [&str; 3] = ["kafka", "kinesis", "rabbit"];
+/// Supervisors of streams: one form, three brokers.
+pub(super) const STREAMS: [&str; 3] = ["kafka", "kinesis", "rabbit"];
 
 /// Ids that Druid gives its own supervisors.
 const RESERVED: [&str; 2] = ["autocompact__", "scheduled_batch__"];
 
 impl Reader {
     pub(super) fn effects(&mut self, root: Node<'_>, kind: SpecKind, type_id: &str) -> Effects {
-        let reads = self.walk(root);
         let mut effects = match kind {
             SpecKind::Task => self.task(root, type_id),
             SpecKind::Supervisor => self.supervisor(root, type_id),
@@ -92,12 +92,7 @@ impl Reader {
                 ..Effects::default()
             },
         };
-        effects.slots = slots(root, kind, type_id);
-        for datasource in reads {
-            if !effects.writes.contains(&datasource) && !effects.reads.contains(&datasource) {
-                effects.reads.push(datasource);
-            }
-        }
+        effects.slots = slots::of(root, kind, type_id);
         effects
     }
 
@@ -157,7 +152,7 @@ impl Reader {
             "NoopSupervisorSpec" => {
                 let message =
                     "A `NoopSupervisorSpec` is Druid's mark for a supervisor that was terminated";
-                let finding = Finding::new(Code::TombstoneSupervisor, root, message);
+                let finding = Finding::new(Code::NoopSupervisor, root, message);
                 self.report(
                     finding.effect("it replaces whatever supervisor has its id, anybody's"),
                 );
@@ -230,51 +225,17 @@ impl Reader {
                 "derivativeDataSource" => format!("MaterializedViewSupervisor-{datasource}"),
                 _ => datasource.to_string(),
             };
-            ids.extend(derived.parse().ok().filter(|id| !ids.contains(id)));
-        }
-        ids
-    }
-}
-
-/// Worker slots that a submission takes at most.
-///
-/// `index_parallel` runs alone unless `maxNumConcurrentSubTasks` is above 1, and then beside so
-/// many sub-tasks; a stream supervisor keeps `taskCount` × `replicas` tasks.
-fn slots(root: Node<'_>, kind: SpecKind, type_id: &str) -> u32 {
-    let count =
-        |keys: &[&str], default: u32| root.at(keys).and_then(whole_number).unwrap_or(default);
-    match kind {
-        SpecKind::Task if type_id == "index_parallel" => {
-            match count(&["spec", "tuningConfig", "maxNumConcurrentSubTasks"], 1) {
-                0 | 1 => 1,
-                many => many.saturating_add(1),
+            match derived.parse() {
+                Ok(id) if !ids.contains(&id) => ids.push(id),
+                Ok(_) => {}
+                // Too long with its prefix. Nobody could ask whom such an id belongs to.
+                Err(error) => {
+                    let message =
+                        format!("The supervisor's id would be {}: {error}", quote(&derived));
+                    self.report(Finding::new(Code::InvalidName, root, message));
+                }
             }
         }
-        SpecKind::Supervisor if STREAMS.contains(&type_id) => {
-            let io: &[&str] = if root
-                .get("spec")
-                .is_some_and(|spec| spec.kind() == Kind::Object)
-            {
-                &["spec", "ioConfig"]
-            } else {
-                &["ioConfig"]
-            };
-            let of = |key| {
-                root.at(io)
-                    .and_then(|io| io.get(key))
-                    .and_then(whole_number)
-                    .unwrap_or(1)
-            };
-            of("taskCount").saturating_mul(of("replicas")).max(1)
-        }
-        SpecKind::Task | SpecKind::Supervisor | SpecKind::Sampler => 1,
-    }
-}
-
-/// A count as Druid reads it: `"5"` is 5 (Jackson's coercion, run on 28.0.0).
-fn whole_number(node: Node<'_>) -> Option<u32> {
-    match node.as_number() {
-        Some(text) => text.parse().ok(),
-        None => node.as_str()?.trim().parse().ok(),
+        ids
     }
 }

@@ -6,6 +6,7 @@
 
 mod effects;
 mod kinds;
+mod slots;
 mod stored;
 mod walk;
 
@@ -78,8 +79,12 @@ impl Reader {
             }
             return None;
         }
-        let type_id = self.type_of(root, kind)?;
-        let effects = self.effects(root, kind, &type_id);
+        let Some(type_id) = self.type_of(root, kind) else {
+            // What is dangerous anywhere is told all the same.
+            self.walk(root);
+            return None;
+        };
+        let mut effects = self.effects(root, kind, &type_id);
         let id = match kind {
             SpecKind::Task => SpecId::Task(self.task_id(root)),
             SpecKind::Supervisor => {
@@ -87,6 +92,12 @@ impl Reader {
             }
             SpecKind::Sampler => SpecId::None,
         };
+        // Last: the findings above are few, those of the walk as many as the body wants.
+        for datasource in self.walk(root) {
+            if !effects.writes.contains(&datasource) && !effects.reads.contains(&datasource) {
+                effects.reads.push(datasource);
+            }
+        }
         Some(Spec {
             kind,
             type_id,
@@ -95,9 +106,15 @@ impl Reader {
         })
     }
 
-    /// Notes a finding; beyond the bound they are only counted by nobody.
+    /// Are there as many findings as anybody will see? To make one takes a look at the whole
+    /// document (its pointer): who can find thousands asks first.
+    fn is_full(&self) -> bool {
+        self.findings.len() >= MOST
+    }
+
+    /// Notes a finding, if there is room.
     fn report(&mut self, finding: Finding) {
-        if self.findings.len() < 4 * MOST {
+        if !self.is_full() {
             self.findings.push(finding);
         }
     }
@@ -111,9 +128,13 @@ impl Reader {
             return None;
         };
         match node.as_str() {
-            Some(text) if !text.is_empty() && text.len() <= 200 => Some(text.into_owned()),
+            Some(text)
+                if !text.is_empty() && text.len() <= 200 && !text.contains(char::is_control) =>
+            {
+                Some(text.into_owned())
+            }
             Some(_) => {
-                let message = "`type` is empty or longer than 200 bytes";
+                let message = "`type` is empty, longer than 200 bytes or has control characters";
                 self.report(Finding::new(Code::InvalidName, node, message));
                 None
             }

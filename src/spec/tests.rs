@@ -117,7 +117,7 @@ fn task_bodies_of_the_bypass_list() {
             (
                 "B21",
                 br#"{"type":"query_controller","spec":{"query":{"queryType":"scan","dataSource":"secret"},"destination":{"type":"dataSource","dataSource":"a"}}}"#,
-                "query_controller writes a opaque Query",
+                "query_controller writes a reads secret opaque Query",
             ),
             ("B22 depth", deep.as_bytes(), "too-deep"),
             ("B22 number", long_number.as_bytes(), "too-long"),
@@ -196,7 +196,7 @@ fn supervisor_bodies_of_the_bypass_list() {
                 br#"{"type":"scheduled_batch","dataSource":"a","spec":{"query":"REPLACE INTO b"}}"#,
                 "scheduled_batch writes a ids a opaque Sql",
             ),
-            ("S5", br#"{"type":"NoopSupervisorSpec","dataSources":["a"],"id":"autocompact__b"}"#, "tombstone-supervisor"),
+            ("S5", br#"{"type":"NoopSupervisorSpec","dataSources":["a"],"id":"autocompact__b"}"#, "noop-supervisor"),
             ("S6", br#"{"type":"kafka","dataSchema":{"dataSource":"a"}}"#, "kafka writes a ids a"),
             ("printed back", br#"{"type":"kafka","spec":{"dataSchema":{"dataSource":"a"}},"dataSchema":{"dataSource":"a"}}"#, "kafka writes a ids a"),
             ("reserved", br#"{"type":"kafka","id":"autocompact__b","dataSchema":{"dataSource":"a"}}"#, "reserved-id"),
@@ -228,11 +228,169 @@ fn slots_are_what_the_task_will_occupy() {
         (r#"{"maxNumConcurrentSubTasks":4}"#, 5),
         (r#"{"maxNumConcurrentSubTasks":"4"}"#, 5),
         (r#"{"maxNumConcurrentSubTasks":4294967295}"#, u32::MAX),
-        (r#"{"maxNumConcurrentSubTasks":"many"}"#, 1),
+        (r#"{"maxNumConcurrentSubTasks":" 4 "}"#, 5),
+        (r#"{"maxNumConcurrentSubTasks":4.9}"#, 5),
+        (r#"{"maxNumConcurrentSubTasks":1e3}"#, 1_001),
+        (r#"{"maxNumConcurrentSubTasks":1e300}"#, u32::MAX),
+        (r#"{"maxNumConcurrentSubTasks":-4}"#, 1),
+        (r#"{"maxNumConcurrentSubTasks":""}"#, 1),
+        (r#"{"maxNumConcurrentSubTasks":null}"#, 1),
+        (r#"{"maxNumSubTasks":7}"#, 8),
+        (r#"{"maxNumConcurrentSubTasks":3,"maxNumSubTasks":7}"#, 8),
+        // Druid reads neither; a spelling that it did read would be the way around a limit.
+        (r#"{"maxNumConcurrentSubTasks":"many"}"#, u32::MAX),
+        (r#"{"maxNumConcurrentSubTasks":[4]}"#, u32::MAX),
         ("null", 1),
     ] {
         assert_eq!(of(SpecKind::Task, &parallel(tuning)), slots, "{tuning}");
     }
-    let kafka = r#"{"type":"kafka","spec":{"dataSchema":{"dataSource":"a"},"ioConfig":{"taskCount":3,"replicas":"2"}}}"#;
-    assert_eq!(of(SpecKind::Supervisor, kafka), 6);
+    for (body, slots) in [
+        (r#"{"type":"noop"}"#, 1),
+        (
+            r#"{"type":"index","spec":{"dataSchema":{"dataSource":"a"}},"resource":{"availabilityGroup":"g","requiredCapacity":9}}"#,
+            9,
+        ),
+        (r#"{"type":"noop","resource":{"requiredCapacity":0}}"#, 1),
+        (
+            r#"{"type":"compact","dataSource":"a","tuningConfig":{"maxNumConcurrentSubTasks":4}}"#,
+            5,
+        ),
+        (
+            r#"{"type":"query_controller","spec":{"tuningConfig":{"maxNumWorkers":3}}}"#,
+            4,
+        ),
+    ] {
+        assert_eq!(of(SpecKind::Task, body), slots, "{body}");
+    }
+    let kafka = |io: &str| {
+        format!(
+            r#"{{"type":"kafka","spec":{{"dataSchema":{{"dataSource":"a"}},"ioConfig":{io}}}}}"#
+        )
+    };
+    let scaler = |enabled: &str| {
+        format!(
+            r#"{{"taskCount":2,"replicas":3,"autoScalerConfig":{{"enableTaskAutoScaler":{enabled},"taskCountMax":10}}}}"#
+        )
+    };
+    for (io, slots) in [
+        ("{}".to_owned(), 1),
+        (r#"{"taskCount":3,"replicas":"2"}"#.to_owned(), 6),
+        (r#"{"taskCount":0}"#.to_owned(), 1),
+        (
+            r#"{"taskCount":70000,"replicas":70000}"#.to_owned(),
+            u32::MAX,
+        ),
+        (scaler("true"), 30),
+        (scaler(r#""True""#), 30),
+        (scaler("1"), 30),
+        (scaler("false"), 6),
+        (scaler("null"), 6),
+    ] {
+        assert_eq!(of(SpecKind::Supervisor, &kafka(&io)), slots, "{io}");
+    }
+    let legacy = r#"{"type":"kafka","spec":null,"dataSchema":{"dataSource":"a"},"ioConfig":{"taskCount":4}}"#;
+    assert_eq!(of(SpecKind::Supervisor, legacy), 4);
+}
+
+/// Datasources are found wherever they stand, and what only looks dangerous is let through.
+#[test]
+fn what_stands_where() {
+    let source = |source: &str| {
+        format!(
+            r#"{{"type":"index_parallel","spec":{{"dataSchema":{{"dataSource":"a"}},"ioConfig":{{"type":"index_parallel","inputSource":{source}}}}}}}"#
+        )
+    };
+    let schema = |rest: &str| {
+        format!(r#"{{"type":"index","spec":{{"dataSchema":{{"dataSource":"a",{rest}}}}}}}"#)
+    };
+    let task = |rest: &str| format!(r#"{{"type":"noop",{rest}}}"#);
+    let cases: &[(String, &str)] = &[
+        (source(r#"{"type":"acme_lake","dataSource":"b"}"#), "index_parallel writes a reads b"),
+        (source(r#"{"type":"acme_lake","dataSource":{"name":"b"}}"#), "index_parallel writes a"),
+        (source(r#"{"type":"dr\u0075id","dataSource":"b"}"#), "index_parallel writes a reads b"),
+        (source(r#"{"type":"druid","dataSource":"b","segments":[{"segmentId":"b_1"}]}"#), "index_parallel writes a reads b"),
+        (source(r#"{"type":"druid","dataSource":"a"}"#), "index_parallel writes a"),
+        (source(r#"{"type":"druid","dataSource":"../b"}"#), "invalid-name"),
+        (
+            source(r#"{"type":"combining","delegates":[{"type":"druid","dataSource":"c"},{"type":"druid","dataSource":"b"},{"type":"druid","dataSource":"c"}]}"#),
+            "index_parallel writes a reads c,b",
+        ),
+        (source(r#"{"type":"combining","delegates":[["druid",{"dataSource":"b"}]]}"#), "wrapper-array"),
+        (source(r#"{"type":"inline","data":"[\"druid\",{}]"}"#), "index_parallel writes a"),
+        (schema(r#""projections":[{"type":"aggregate","groupingColumns":["x",{"type":"long","name":"y"}]}]"#), "index writes a"),
+        (schema(r#""transformSpec":{"filter":["not",{"field":{}}]}"#), "wrapper-array"),
+        (schema(r#""transformSpec":{"filter":{"type":"and","fields":[["not",{"field":{}}]]}}"#), "wrapper-array"),
+        (schema(r#""parser":["string",{}]"#), "wrapper-array"),
+        (
+            r#"{"type":"compact","dataSource":"a","segments":[{"dataSource":"b","interval":"2020/2021"}]}"#.to_owned(),
+            "compact writes a reads b",
+        ),
+        (task(r#""context":{"tags":["x",{"team":"y"}],"dataSource":"b"}"#), "noop writes none"),
+        (task(r#""context":{"druid.":1}"#), "jvm-context-key"),
+        (task(r#""context":{"DRUID.x":1}"#), "jvm-context-key"),
+        (task(r#""context":{"druid":1,"druidx":2,"x.druid.y":3}"#), "noop writes none"),
+        (task(r#""context":{"tags":[{"druid.x":1}]}"#), "jvm-context-key"),
+        (task(r#""other":{"taskContext":{"druid.x":1}}"#), "jvm-context-key"),
+        (task(r#""type2":{"druid.x":1}"#), "noop writes none"),
+        (r#"{"type":5,"context":{"druid.x":1}}"#.to_owned(), "wrong-type jvm-context-key"),
+        (r#"{"type":"a\nb"}"#.to_owned(), "invalid-name"),
+    ];
+    for (body, expected) in cases {
+        assert_eq!(
+            outcome(SpecKind::Task, body.as_bytes()),
+            *expected,
+            "{body}"
+        );
+    }
+    let compaction = r#"{"type":"autocompact","spec":{"dataSource":"a","taskContext":{"druid.indexer.runner.javaOpts":"-X"}}}"#;
+    assert_eq!(
+        outcome(SpecKind::Supervisor, compaction.as_bytes()),
+        "jvm-context-key"
+    );
+    let long = format!(
+        r#"{{"type":"autocompact","spec":{{"dataSource":"{}"}}}}"#,
+        "a".repeat(250)
+    );
+    assert_eq!(
+        outcome(SpecKind::Supervisor, long.as_bytes()),
+        "invalid-name"
+    );
+}
+
+/// Findings are the first of the document, and thousands cost no more than twenty.
+#[test]
+fn bodies_made_of_mistakes_are_told_in_good_time() {
+    let wrappers = vec![r#"["x",{}]"#; 300_000].join(",\n");
+    let keys: Vec<_> = (0..300_000)
+        .map(|number| format!("\"druid.{number}\":0"))
+        .collect();
+    let delegates: Vec<_> = (0..100_000)
+        .map(|number| format!(r#"{{"type":"druid","dataSource":"d{number}"}}"#))
+        .collect();
+    for (body, code, first) in [
+        (
+            format!("{{\"type\":\"noop\",\"a\":[{wrappers}]}}"),
+            Code::WrapperArray,
+            "/a/0",
+        ),
+        (
+            format!("{{\"type\":\"noop\",\"context\":{{{}}}}}", keys.join(",")),
+            Code::JvmContextKey,
+            "/context/druid.0",
+        ),
+        (
+            format!("{{\"type\":\"noop\",\"a\":[{}]}}", delegates.join(",")),
+            Code::TooManyValues,
+            "/a/1000/dataSource",
+        ),
+    ] {
+        let document = Document::read(Bytes::from(body), &Limits::default()).expect("valid");
+        let findings = Spec::read(&document, SpecKind::Task).expect_err("refused");
+        assert_eq!(findings.len(), MOST);
+        assert!(
+            findings.iter().all(|finding| finding.code == code),
+            "{code}"
+        );
+        assert_eq!(findings[0].pointer, first);
+    }
 }

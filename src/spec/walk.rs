@@ -4,32 +4,122 @@
 //! Jackson reads `["kill", {…}]` as a `kill` task wherever a polymorphic type without a default is
 //! expected (`AsPropertyTypeDeserializer`; run on Druid 28.0.0): the body, `ioConfig`,
 //! `inputSource`, `delegates` and many more. Whoever looks for objects sees nothing of what is
-//! inside, so such an array is refused wherever an object with a type can stand.
+//! inside, so such an array is refused wherever an object with a type can stand: everywhere but as
+//! the value of a field that Druid declares as a list, and inside its free maps. To name the places
+//! where it may not stand is safe against fields that nobody thought of; to name those where it can
+//! stand (50 families, more with each extension) would not be.
+
+use std::collections::HashSet;
 
 use super::Reader;
 use crate::druid::DataSource;
 use crate::finding::{Code, Finding, quote};
-use crate::json::{Kind, Node};
+use crate::json::{Elements, Entries, Kind, Node};
 
 /// Fields that Druid reads as lists, whose elements may be strings or objects: a dimension, a
 /// flattened field or a column may be written as its name. The list itself is not polymorphic.
-const LISTS: [&str; 4] = ["dimensions", "dimensionExclusions", "fields", "columns"];
+const LISTS: [&str; 5] = [
+    "dimensions",
+    "dimensionExclusions",
+    "fields",
+    "columns",
+    "groupingColumns",
+];
 
 /// Fields that Druid reads as free maps: nothing in them is polymorphic.
 const FREE_MAPS: [&str; 3] = ["consumerProperties", "properties", "jobProperties"];
 
-/// Input sources, firehoses and the like that read a datasource, by the type that they have.
+/// Free maps that become the context of a task: of the task itself or of a supervisor's, and
+/// `taskContext` of a compaction's configuration.
+const CONTEXTS: [&str; 2] = ["context", "taskContext"];
+
+/// Input sources and firehoses that read a datasource, by the type that they have.
 const READERS: [&str; 2] = ["druid", "ingestSegment"];
+
+/// Hadoop's `inputSpec` of type `dataSource` names its datasource in an object under this key.
+const INGESTION_SPEC: &str = "ingestionSpec";
+
+/// More datasources than a spec has ever named; each is authorized and logged.
+const MOST_READS: usize = 1_000;
 
 /// What a walk hands down from an object to its values.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
+    /// The body itself, whose own `dataSource` is its kind's business.
+    Root,
     /// Where an object with a type can stand.
     Polymorphic,
     /// The value of one of [`LISTS`].
     List,
+    /// The value of [`INGESTION_SPEC`].
+    Ingestion,
     /// Inside one of [`FREE_MAPS`].
     Free,
+    /// Inside one of [`CONTEXTS`].
+    Context,
+}
+
+impl Place {
+    /// The place of what stands under `key`.
+    fn under(self, key: &str) -> Place {
+        if CONTEXTS.contains(&key) {
+            return Place::Context;
+        }
+        match self {
+            Place::Free | Place::Context => self,
+            _ if FREE_MAPS.contains(&key) => Place::Free,
+            _ if LISTS.contains(&key) => Place::List,
+            _ if key == INGESTION_SPEC => Place::Ingestion,
+            Place::Root | Place::Polymorphic | Place::List | Place::Ingestion => Place::Polymorphic,
+        }
+    }
+
+    /// The place of a list's elements.
+    fn inside(self) -> Place {
+        match self {
+            Place::Free | Place::Context => self,
+            Place::Root | Place::Polymorphic | Place::List | Place::Ingestion => Place::Polymorphic,
+        }
+    }
+}
+
+/// What is left to see of an array or object: no more of them at a time than the document is deep.
+enum Level<'d> {
+    Elements(Elements<'d>, Place),
+    Entries(Entries<'d>, Place),
+}
+
+impl<'d> Level<'d> {
+    fn of(node: Node<'d>, place: Place) -> Level<'d> {
+        match node.kind() {
+            Kind::Object => Level::Entries(node.entries(), place),
+            Kind::Array | Kind::Null | Kind::Boolean | Kind::Number | Kind::String => {
+                Level::Elements(node.elements(), place)
+            }
+        }
+    }
+
+    /// The next array or object, and its place.
+    fn next(&mut self) -> Option<(Node<'d>, Place)> {
+        let holds = |node: Node<'_>| matches!(node.kind(), Kind::Array | Kind::Object);
+        match self {
+            Level::Elements(elements, place) => elements
+                .find(|element| holds(*element))
+                .map(|element| (element, place.inside())),
+            Level::Entries(entries, place) => {
+                let (key, value) = entries.find(|(_, value)| holds(*value))?;
+                let key = key.as_str().unwrap_or_default();
+                Some((value, place.under(&key)))
+            }
+        }
+    }
+}
+
+/// Datasources in the order in which they stand in the document, each once.
+#[derive(Default)]
+struct Reads {
+    list: Vec<DataSource>,
+    seen: HashSet<DataSource>,
 }
 
 /// Is this an array of a string and an object, and nothing else?
@@ -51,64 +141,63 @@ impl Reader {
         self.report(finding.effect("Druid reads it as the object; write `{\"type\": …}`"));
     }
 
-    /// Walks the body, every node once and without recursion. Returns the datasources that
-    /// something in it reads.
+    /// Walks the body in the document's order, every node once and without recursion, until there
+    /// is room for no more findings. Returns the datasources that something in it reads.
     pub(super) fn walk(&mut self, root: Node<'_>) -> Vec<DataSource> {
-        let mut reads = Vec::new();
-        let mut stack = vec![(root, Place::Polymorphic)];
-        while let Some((node, place)) = stack.pop() {
-            match node.kind() {
-                Kind::Object => {
-                    self.reader(node, &mut reads);
-                    for (key, value) in node.entries() {
-                        let Some(key) = key.as_str() else { continue };
-                        if key == "context" {
-                            self.context(value);
-                        }
-                        if matches!(value.kind(), Kind::Object | Kind::Array) {
-                            stack.push((value, below(place, &key)));
-                        }
-                    }
-                }
-                Kind::Array => {
-                    if place == Place::Polymorphic && is_wrapper(node) {
-                        self.wrapper(node);
-                    }
-                    let inner = if place == Place::Free {
-                        Place::Free
-                    } else {
-                        Place::Polymorphic
-                    };
-                    let nested = node
-                        .elements()
-                        .filter(|element| matches!(element.kind(), Kind::Object | Kind::Array));
-                    stack.extend(nested.map(|element| (element, inner)));
-                }
-                Kind::Null | Kind::Boolean | Kind::Number | Kind::String => {}
+        let mut reads = Reads::default();
+        let mut levels = vec![Level::of(root, Place::Root)];
+        while let Some(level) = levels.last_mut() {
+            if self.is_full() {
+                break;
             }
+            let Some((node, place)) = level.next() else {
+                levels.pop();
+                continue;
+            };
+            self.visit(node, place, &mut reads);
+            levels.push(Level::of(node, place));
         }
-        reads
+        reads.list
     }
 
-    /// Notes the datasource that an object reads, if it is an object that reads one.
-    fn reader(&mut self, node: Node<'_>, reads: &mut Vec<DataSource>) {
-        let type_id = node.get("type").and_then(Node::as_str);
-        let is_reader = type_id.is_some_and(|type_id| READERS.contains(&&*type_id));
-        // Hadoop's `inputSpec` of type `dataSource` keeps it one level deeper.
-        let holder = if is_reader {
-            Some(node)
-        } else {
-            node.get("ingestionSpec")
+    fn visit(&mut self, node: Node<'_>, place: Place, reads: &mut Reads) {
+        match place {
+            Place::Polymorphic | Place::Ingestion if is_wrapper(node) => self.wrapper(node),
+            Place::Context => self.context(node),
+            Place::Root | Place::Polymorphic | Place::Ingestion | Place::List | Place::Free => {}
+        }
+        self.reads(node, place, reads);
+    }
+
+    /// Notes the datasource that an object reads.
+    ///
+    /// What is known to read one must name it by a plain string. Any other object below the body
+    /// with a `dataSource` counts too if it has a name there: an input source of an extension, a
+    /// segment, a table of a query. To ask for one permission too many is no harm.
+    fn reads(&mut self, node: Node<'_>, place: Place, reads: &mut Reads) {
+        let Some(name) = node.get("dataSource").filter(|name| !name.is_null()) else {
+            return;
         };
-        let name = holder
-            .filter(|holder| holder.kind() == Kind::Object)
-            .and_then(|holder| holder.get("dataSource"))
-            .filter(|name| !name.is_null());
-        if let Some(name) = name
-            && let Some(datasource) = self.name::<DataSource>(name, "A datasource")
-            && !reads.contains(&datasource)
+        let type_id = node.get("type").and_then(Node::as_str);
+        let datasource = if place == Place::Ingestion
+            || type_id.is_some_and(|type_id| READERS.contains(&&*type_id))
         {
-            reads.push(datasource);
+            self.name::<DataSource>(name, "A datasource")
+        } else if matches!(place, Place::Free | Place::Context) {
+            None
+        } else {
+            name.as_str().and_then(|name| name.parse().ok())
+        };
+        let Some(datasource) = datasource.filter(|datasource| !reads.seen.contains(datasource))
+        else {
+            return;
+        };
+        if reads.list.len() == MOST_READS {
+            let message = format!("The spec names more than {MOST_READS} datasources");
+            self.report(Finding::new(Code::TooManyValues, name, message));
+        } else if reads.list.len() < MOST_READS {
+            reads.seen.insert(datasource.clone());
+            reads.list.push(datasource);
         }
     }
 
@@ -118,6 +207,9 @@ impl Reader {
         for (key, _) in context.entries() {
             let Some(name) = key.as_str() else { continue };
             if name.trim_start().to_ascii_lowercase().starts_with("druid.") {
+                if self.is_full() {
+                    return;
+                }
                 let message = format!("{} is not allowed in a context", quote(&name));
                 let finding = Finding::about_key(Code::JvmContextKey, key, message);
                 self.report(
@@ -125,15 +217,5 @@ impl Reader {
                 );
             }
         }
-    }
-}
-
-fn below(place: Place, key: &str) -> Place {
-    if place == Place::Free || FREE_MAPS.contains(&key) {
-        Place::Free
-    } else if LISTS.contains(&key) {
-        Place::List
-    } else {
-        Place::Polymorphic
     }
 }

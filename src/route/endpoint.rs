@@ -1,0 +1,193 @@
+//! One row of the table: what an endpoint is, and which paths are its own.
+
+use super::Subject;
+use super::operation::{Action, BodyUse, Disclosure, Operation, Origin, Repeat, Who};
+use super::path::CanonicalPath;
+use crate::druid::{DataSource, DruidVersion, InvalidName};
+
+/// One endpoint.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// `GET`, `POST` or `DELETE`.
+    pub method: &'static str,
+    /// Below the prefix; `{task}`, `{supervisor}`, `{datasource}`, `{segment}`, `{worker}` stand
+    /// for one segment.
+    pub template: &'static str,
+    /// What it does.
+    pub operation: Operation,
+    /// What a grant must allow.
+    pub action: Action,
+    /// Where its datasources are found.
+    pub origin: Origin,
+    /// Who may use it if it has none.
+    pub who: Who,
+    /// What becomes of the body.
+    pub body: BodyUse,
+    /// May it be sent again after its answer was cut?
+    pub repeat: Repeat,
+    /// The first major release that has it.
+    pub since: u16,
+    /// The last one.
+    pub until: Option<u16>,
+    /// What becomes of the answer.
+    pub disclosure: Disclosure,
+    /// The query's keys.
+    pub query: &'static [&'static str],
+}
+
+pub(super) const fn get(template: &'static str, operation: Operation, origin: Origin) -> Endpoint {
+    Endpoint {
+        method: "GET",
+        template,
+        operation,
+        action: Action::Read,
+        origin,
+        who: Who::ClusterWide,
+        body: BodyUse::Ignored,
+        repeat: Repeat::Yes,
+        since: 25,
+        until: None,
+        disclosure: Disclosure::Whole,
+        query: &[],
+    }
+}
+
+pub(super) const fn post(
+    template: &'static str,
+    operation: Operation,
+    origin: Origin,
+    action: Action,
+) -> Endpoint {
+    let mut endpoint = get(template, operation, origin);
+    endpoint.method = "POST";
+    endpoint.action = action;
+    endpoint.repeat = Repeat::No;
+    endpoint
+}
+
+pub(super) const fn delete(
+    template: &'static str,
+    operation: Operation,
+    origin: Origin,
+) -> Endpoint {
+    let mut endpoint = post(template, operation, origin, Action::Manage);
+    endpoint.method = "DELETE";
+    endpoint
+}
+
+/// A POST that changes what a datasource runs or keeps.
+pub(super) const fn manage(
+    template: &'static str,
+    operation: Operation,
+    origin: Origin,
+) -> Endpoint {
+    post(template, operation, origin, Action::Manage)
+}
+
+/// A POST that changes the cluster.
+pub(super) const fn admin(template: &'static str, operation: Operation) -> Endpoint {
+    post(template, operation, Origin::None, Action::Admin)
+}
+
+impl Endpoint {
+    pub(super) const fn body(mut self, body: BodyUse) -> Endpoint {
+        self.body = body;
+        self
+    }
+
+    pub(super) const fn reads(mut self, disclosure: Disclosure) -> Endpoint {
+        self.disclosure = disclosure;
+        self
+    }
+
+    pub(super) const fn query(mut self, query: &'static [&'static str]) -> Endpoint {
+        self.query = query;
+        self
+    }
+
+    pub(super) const fn repeat(mut self, repeat: Repeat) -> Endpoint {
+        self.repeat = repeat;
+        self
+    }
+
+    pub(super) const fn since(mut self, major: u16) -> Endpoint {
+        self.since = major;
+        self
+    }
+
+    pub(super) const fn until(mut self, major: u16) -> Endpoint {
+        self.until = Some(major);
+        self
+    }
+
+    pub(super) const fn anybody(mut self) -> Endpoint {
+        self.who = Who::Anybody;
+        self
+    }
+
+    /// Does this release of Druid have the endpoint?
+    pub fn is_in(&self, version: DruidVersion) -> bool {
+        version.major() >= self.since && self.until.is_none_or(|last| version.major() <= last)
+    }
+
+    /// Submissions can be asked about without being made.
+    pub fn takes_dry_run(&self) -> bool {
+        matches!(
+            self.operation,
+            Operation::SubmitTask | Operation::SubmitSupervisor
+        )
+    }
+
+    /// Does the template fit the path?
+    pub(super) fn fit(&self, path: &CanonicalPath) -> Option<Fit> {
+        let mut fit = Fit {
+            literals: 0,
+            is_disguised: false,
+        };
+        let mut segments = path.segments();
+        for part in self.template.split('/').skip(1) {
+            let (text, plain) = segments.next()?;
+            if part.starts_with('{') {
+                continue;
+            }
+            if part != text {
+                return None;
+            }
+            fit.literals += 1;
+            fit.is_disguised |= !plain;
+        }
+        segments.next().is_none().then_some(fit)
+    }
+
+    /// What the path names.
+    pub(super) fn subject(&self, path: &CanonicalPath) -> Result<Subject, InvalidName> {
+        let mut subject = Subject::None;
+        for (part, (text, _)) in self.template.split('/').skip(1).zip(path.segments()) {
+            match part {
+                "{task}" => subject = Subject::Task(text.parse()?),
+                "{supervisor}" => subject = Subject::Supervisor(text.parse()?),
+                "{datasource}" => subject = Subject::DataSource(text.parse()?),
+                // Addresses and segments' ids have no type of their own. Both are names: an id
+                // begins with its datasource's, and Druid stores it in as many characters.
+                "{worker}" => {
+                    let name: DataSource = text.parse()?;
+                    subject = Subject::Worker(name.to_string());
+                }
+                "{segment}" => {
+                    let _: DataSource = text.parse()?;
+                }
+                _ => {}
+            }
+        }
+        Ok(subject)
+    }
+}
+
+/// How a template fits a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Fit {
+    /// Segments that are literals of the template.
+    pub(super) literals: usize,
+    /// One of them was spelled with an escape.
+    pub(super) is_disguised: bool,
+}
