@@ -23,7 +23,6 @@ const LINGER: Duration = Duration::from_millis(500);
 const MOST_WARNINGS: usize = 20;
 const WARNING_BYTES: usize = 4 * 1024;
 
-const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const WARNING: HeaderName = HeaderName::from_static("overgate-warning");
 
 /// Fields of an Overlord's answer that are not handed on: those between us and it, and where it
@@ -120,7 +119,7 @@ impl Reply {
         for (name, value) in self.fields {
             built.append_header(name, value)?;
         }
-        built.insert_header(X_REQUEST_ID, request_id)?;
+        built.insert_header("X-Request-Id", request_id)?;
         match length {
             Length::Known(length) => built.insert_header(header::CONTENT_LENGTH, length)?,
             // HTTP/1.0 knows no chunks: the end of the connection is the end of the body.

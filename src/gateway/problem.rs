@@ -11,8 +11,11 @@ use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde_json::{Map, Value, json};
 
 use crate::admission::{BodyProblem, Rejection};
+use crate::druid::DataSource;
 use crate::finding::Finding;
 use crate::quota::{OverQuota, RateLimit};
+use crate::route::Action;
+use crate::spec::Opaque;
 use crate::telemetry::Stage;
 use crate::upstream::Failure;
 
@@ -275,17 +278,9 @@ impl From<Rejection> for Problem {
                 datasource,
                 opaque,
             } => {
-                let on = match (&datasource, opaque) {
-                    (Some(datasource), None) => format!(" the datasource `{datasource}`"),
-                    (_, Some(opaque)) => format!(" every datasource: {}", opaque.reason()),
-                    (None, None) => " this".to_owned(),
-                };
-                let problem = Problem::new(
-                    S::FORBIDDEN,
-                    "overgateForbidden",
-                    Stage::Authorize,
-                    format!("You may not {}{on}", action.name()),
-                );
+                let message = refusal(action, datasource.as_ref(), opaque);
+                let problem =
+                    Problem::new(S::FORBIDDEN, "overgateForbidden", Stage::Authorize, message);
                 match datasource {
                     Some(datasource) => problem.context("datasource", datasource.as_str()),
                     None => problem,
@@ -408,6 +403,22 @@ impl From<BodyProblem> for Problem {
             .closes(),
         }
     }
+}
+
+/// What somebody may not do, in words.
+fn refusal(action: Action, datasource: Option<&DataSource>, opaque: Option<Opaque>) -> String {
+    if let Some(opaque) = opaque {
+        return format!("This takes a cluster-wide grant: {}", opaque.reason());
+    }
+    let on = datasource.map(|datasource| format!(" `{datasource}`"));
+    let verb = match action {
+        Action::Read => "read",
+        Action::Submit => "submit to",
+        Action::Shutdown => "shut down tasks of",
+        Action::Manage => "manage",
+        Action::Admin | Action::Blocked => "administer",
+    };
+    format!("You may not {verb}{}", on.as_deref().unwrap_or(" this"))
 }
 
 /// RFC 7617; the realm tells nothing but the product.

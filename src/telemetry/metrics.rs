@@ -51,9 +51,12 @@ pub struct Metrics {
     sent: IntCounter,
     overlords: GaugeVec,
     leader: GaugeVec,
-    gauges: Vec<(Gauge, fn(&Readings) -> f64)>,
+    gauges: Vec<Read>,
     datasources: Mutex<Names>,
 }
+
+/// A gauge, and where it is read from.
+type Read = (Gauge, fn(&Readings) -> f64);
 
 /// The datasources that labels may name: the first so many that were permitted.
 struct Names {
@@ -278,7 +281,7 @@ fn float(count: u64) -> f64 {
     count as f64
 }
 
-fn readings(registry: &Registry) -> Vec<(Gauge, fn(&Readings) -> f64)> {
+fn readings(registry: &Registry) -> Vec<Read> {
     let gauge =
         |name: &str, help: &str| registered(registry, Gauge::with_opts(Opts::new(name, help)));
     vec![

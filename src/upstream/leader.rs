@@ -131,7 +131,8 @@ mod tests {
 
     #[test]
     fn the_leader_is_who_says_so_last() {
-        let cases: &[(&[(usize, NodeState)], Option<usize>)] = &[
+        type Sightings<'a> = &'a [(usize, NodeState)];
+        let cases: &[(Sightings<'_>, Option<usize>)] = &[
             (&[], None),
             (&[(0, Following), (1, Following)], None),
             (&[(0, Leading), (1, Following)], Some(0)),

@@ -23,13 +23,11 @@ fn stored(rig: &Rig, id: &str) -> usize {
 }
 
 /// Lets the second node lead after `time`.
-fn elect_later(rig: &Rig, time: Duration) -> impl Future<Output = ()> + '_ {
-    async move {
-        tokio::time::sleep(time).await;
-        rig.nodes[1].set_role(Role::Electing);
-        tokio::time::sleep(time).await;
-        rig.nodes[1].set_role(Role::Leader);
-    }
+async fn elect_later(rig: &Rig, time: Duration) {
+    tokio::time::sleep(time).await;
+    rig.nodes[1].set_role(Role::Electing);
+    tokio::time::sleep(time).await;
+    rig.nodes[1].set_role(Role::Leader);
 }
 
 #[tokio::test]

@@ -237,6 +237,6 @@ impl Client {
 
     /// Has the other side closed? Waits for it.
     pub async fn closed(&mut self) -> bool {
-        matches!(self.fill().await, Err(_))
+        self.fill().await.is_err()
     }
 }

@@ -88,7 +88,7 @@ impl Rig {
         let start: Timestamp = "2026-01-01T00:00:00Z".parse().expect("a time");
         let clock = Arc::new(AtomicI64::new(0));
         let moved = clock.clone();
-        let begun = std::time::Instant::now();
+        let begun = tokio::time::Instant::now();
         let cluster = Cluster::new(Settings {
             clock: Arc::new(move || {
                 let real = SignedDuration::try_from(begun.elapsed()).expect("short");
