@@ -30,7 +30,9 @@ fn value(node: Node<'_>) -> Value {
 fn check(document: &Document, node: Node<'_>) {
     let span = node.span();
     assert!(span.start < span.end && span.end <= document.bytes().len());
-    let found = document.find(&node.pointer()).expect("a pointer leads back");
+    let found = document
+        .find(&node.pointer())
+        .expect("a pointer leads back");
     assert_eq!(found.span(), span);
     let mut from = span.start;
     let mut inside = |child: Node<'_>| {

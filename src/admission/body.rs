@@ -3,8 +3,9 @@
 use bytes::Bytes;
 
 use super::admitted::{Forward, Verdict};
+use super::known::Known;
 use super::review::{Unreadable, review};
-use super::step::{AwaitingOwner, Known, Question, Step};
+use super::step::{AwaitingOwner, Question, Step};
 use super::{BodyProblem, Enforcement, Rejection};
 use crate::druid::{DataSource, Owner, SupervisorId};
 use crate::finding::{Finding, Severity};

@@ -9,6 +9,7 @@
 
 mod admitted;
 mod body;
+mod known;
 mod rejection;
 mod review;
 mod snapshot;

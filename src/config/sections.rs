@@ -192,7 +192,7 @@ fn upstream(table: Table<'_, '_>, resolve: Resolve<'_>) -> Upstream {
     let overlords = table.list("overlords", overlord);
     match &overlords {
         None => table.wrong("`overlords` is missing: `overlords = [\"http://127.0.0.1:8090\"]`"),
-        Some(list) if list.is_empty() => {
+        Some(_) if table.is_empty_list("overlords") => {
             table.wrong_value("overlords", "this names no Overlord", None);
         }
         Some(list) => {

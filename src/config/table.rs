@@ -232,6 +232,13 @@ impl<'a, 't> Table<'a, 't> {
         Some(read_all)
     }
 
+    /// Is this key's value a list without elements?
+    pub(super) fn is_empty_list(&self, key: &'static str) -> bool {
+        self.find(key)
+            .and_then(|value| value.get_ref().as_array())
+            .is_some_and(|elements| elements.is_empty())
+    }
+
     /// A table below this one; empty when absent.
     pub(super) fn table(&self, key: &'static str) -> Table<'a, 't> {
         let found = self.find(key);

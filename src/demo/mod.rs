@@ -10,8 +10,10 @@
 mod answer;
 mod api;
 mod cluster;
+mod lists;
 mod node;
 mod supervisors;
+mod target;
 mod task;
 mod tour;
 

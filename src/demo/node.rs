@@ -20,6 +20,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use super::answer::{Answer, Content, Pieces};
 use super::api::{Call, respond};
 use super::cluster::Cluster;
+use super::target::{pairs, segments};
 
 /// The largest body that is read.
 const LARGEST_BODY: usize = 64 << 20;
@@ -369,45 +370,4 @@ fn follower(path: &str, is_local: bool, leader: SocketAddr, target: &str) -> Ans
     } else {
         Answer::json_text(StatusCode::OK, format!("http://{leader}"))
     }
-}
-
-/// Segments below the prefix, decoded; parameters and one trailing slash dropped, as Jersey does.
-fn segments(path: &str) -> Option<Vec<String>> {
-    let path: Vec<&str> = path
-        .split('/')
-        .map(|segment| segment.split(';').next().unwrap_or(""))
-        .collect();
-    let path = path.join("/");
-    let rest = path.strip_prefix("/druid/indexer/v1/")?;
-    let rest = rest.strip_suffix('/').unwrap_or(rest);
-    rest.split('/')
-        .map(|segment| decode(segment, false))
-        .collect()
-}
-
-fn pairs(query: &str) -> Vec<(String, String)> {
-    let pairs = query.split('&').filter(|pair| !pair.is_empty());
-    pairs
-        .filter_map(|pair| {
-            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-            Some((decode(key, true)?, decode(value, true)?))
-        })
-        .collect()
-}
-
-fn decode(text: &str, plus_is_space: bool) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'%' => {
-                let high = char::from(rest.next()?).to_digit(16)?;
-                let low = char::from(rest.next()?).to_digit(16)?;
-                u8::try_from(high * 16 + low).ok()?
-            }
-            b'+' if plus_is_space => b' ',
-            other => other,
-        });
-    }
-    String::from_utf8(bytes).ok()
 }

@@ -1,6 +1,6 @@
 //! Why bytes are no document.
 
-use super::Span;
+use super::{Position, Span};
 
 /// What is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -62,4 +62,28 @@ pub struct Invalid {
     pub span: Span,
     /// The value it stands in or at: a JSON Pointer (RFC 6901), cut at 200 bytes.
     pub pointer: String,
+}
+
+impl Invalid {
+    /// Line and column of the place and of its end, from 1, in the bytes that were read.
+    pub fn positions(&self, bytes: &[u8]) -> (Position, Position) {
+        let Span { start, end } = self.span;
+        let before = bytes.get(..start).unwrap_or(bytes);
+        let begin = Position::FIRST.after(before);
+        let inside = bytes.get(start..end).unwrap_or_default();
+        // A line break is the end of its own line, not the beginning of the next.
+        let after = match inside {
+            [_] | [] => Position {
+                line: begin.line,
+                column: begin.column + 1,
+            },
+            _ => begin.after(inside),
+        };
+        (begin, after)
+    }
+
+    /// Line and column of the place.
+    pub fn position(&self, bytes: &[u8]) -> Position {
+        self.positions(bytes).0
+    }
 }

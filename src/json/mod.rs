@@ -8,13 +8,15 @@
 
 mod document;
 mod invalid;
+mod node;
 mod read;
 mod scan;
 mod text;
 
-pub(crate) use document::hash_key;
-pub use document::{Document, Elements, Entries, Kind, Node, Position, Span};
+pub use document::{Document, Kind, Position, Span};
 pub use invalid::{Invalid, InvalidKind};
+pub(crate) use node::hash_key;
+pub use node::{Elements, Entries, Node};
 
 /// Bounds of a document, held while it is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,8 +4,9 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
-use super::document::{Cell, Document, Kind, Position, Span, push_token};
+use super::document::{Cell, Document, Kind, Span};
 use super::invalid::{Invalid, InvalidKind};
+use super::node::push_token;
 use super::{Limits, scan, text};
 
 /// An open array or object.
@@ -384,29 +385,5 @@ fn meaning<'b>(cells: &[Cell], bytes: &'b [u8], cell: u32) -> Cow<'b, str> {
         Cow::Owned(text::unescape(raw))
     } else {
         Cow::Borrowed(raw)
-    }
-}
-
-impl Invalid {
-    /// Line and column of the place and of its end, from 1, in the bytes that were read.
-    pub fn positions(&self, bytes: &[u8]) -> (Position, Position) {
-        let Span { start, end } = self.span;
-        let before = bytes.get(..start).unwrap_or(bytes);
-        let begin = Position::FIRST.after(before);
-        let inside = bytes.get(start..end).unwrap_or_default();
-        // A line break is the end of its own line, not the beginning of the next.
-        let after = match inside {
-            [_] | [] => Position {
-                line: begin.line,
-                column: begin.column + 1,
-            },
-            _ => begin.after(inside),
-        };
-        (begin, after)
-    }
-
-    /// Line and column of the place.
-    pub fn position(&self, bytes: &[u8]) -> Position {
-        self.positions(bytes).0
     }
 }

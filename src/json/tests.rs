@@ -216,6 +216,78 @@ fn places_are_lines_and_characters() {
     );
 }
 
+/// Keys of sixteen bytes that all have one hash.
+fn colliding(count: usize) -> Vec<String> {
+    const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
+    let keys: Vec<String> = (0u64..)
+        .filter_map(|number| {
+            let first = format!("{number:08x}");
+            let word = u64::from_le_bytes(first.as_bytes().try_into().expect("eight bytes"));
+            let sum = (16 ^ word).wrapping_mul(MULTIPLIER).rotate_left(29);
+            // The second half undoes what the first did.
+            let second = (sum ^ 0x6a6a_6a6a_6a6a_6a6a).to_le_bytes();
+            let plain = |byte: &u8| (0x20..0x7f).contains(byte) && !b"\"\\".contains(byte);
+            let second = second.iter().all(plain).then_some(second)?;
+            Some(first + std::str::from_utf8(&second).expect("ASCII"))
+        })
+        .take(count)
+        .collect();
+    let hash = super::text::hash(keys[0].as_bytes());
+    let is_same = |key: &String| super::text::hash(key.as_bytes()) == hash;
+    assert!(keys.iter().all(is_same), "the hash has changed");
+    keys
+}
+
+#[test]
+fn keys_of_one_hash_are_told_apart() {
+    let keys = colliding(200);
+    let object = |keys: &[String]| {
+        let entries: Vec<_> = keys
+            .iter()
+            .map(|key| format!("\"{key}\":\"{key}\""))
+            .collect();
+        format!("{{{}}}", entries.join(","))
+    };
+    let document = read(object(&keys)).expect("no key stands twice");
+    for key in &keys {
+        let value = document.root().get(key).and_then(Node::as_str);
+        assert_eq!(value.as_deref(), Some(key.as_str()));
+    }
+    let mut twice = keys.clone();
+    twice.insert(100, keys[150].clone());
+    let text = object(&twice);
+    let error = read(&text).expect_err("a key stands twice");
+    assert_eq!(error.kind, InvalidKind::DuplicateKey);
+    let second = text.rfind(&format!("\"{}\":", keys[150])).expect("there");
+    assert_eq!(error.span.start, second);
+    assert_eq!(error.span.end, second + keys[150].len() + 2);
+}
+
+#[test]
+fn places_are_right_in_long_lines_and_long_texts() {
+    let long = "ä日😀x".repeat(3_000);
+    let short = "é\n".repeat(6_000);
+    let text = format!("[\"{long}\",\n{}1]{short}", short.replace('é', " "));
+    let text = text.replace('é', "\t");
+    let document = read(&text).expect("valid");
+    let (mut line, mut column) = (1, 1);
+    for (offset, character) in text.char_indices() {
+        assert_eq!(
+            document.position(offset),
+            Position { line, column },
+            "{offset}"
+        );
+        (line, column) = if character == '\n' {
+            (line + 1, 1)
+        } else {
+            (line, column + 1)
+        };
+    }
+    let end = Position { line, column };
+    assert_eq!(document.position(text.len()), end);
+    assert_eq!(document.position(usize::MAX), end);
+}
+
 #[test]
 fn pointers_lead_back() {
     let document = read(r#"{"a":[1,{"b/c":{"d~e":[[],"x"]}}],"f":2}"#).expect("valid");
@@ -232,6 +304,31 @@ fn pointers_lead_back() {
     assert_eq!(root.get("f").expect("there").pointer(), "/f");
     let expected: Value = serde_json::from_slice(document.bytes()).expect("valid");
     assert_eq!(expected.pointer(&deep.pointer()), Some(&Value::from("x")));
+}
+
+#[test]
+fn numbers_are_as_written() {
+    for (text, integer, double) in [
+        ("0", Some(0), 0.0),
+        ("-0", Some(0), 0.0),
+        (
+            "9223372036854775807",
+            Some(i64::MAX),
+            9.223_372_036_854_776e18,
+        ),
+        ("9223372036854775808", None, 9.223_372_036_854_776e18),
+        ("5.0", None, 5.0),
+        ("1e3", None, 1_000.0),
+        ("1e-400", None, 0.0),
+    ] {
+        let document = read(text).expect(text);
+        let root = document.root();
+        assert_eq!(root.as_number(), Some(text));
+        assert_eq!(root.as_i64(), integer, "{text}");
+        assert_eq!(root.as_f64(), Some(double), "{text}");
+    }
+    let text = read(r#""5""#).expect("valid");
+    assert_eq!((text.root().as_i64(), text.root().as_f64()), (None, None));
 }
 
 #[test]

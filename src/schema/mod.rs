@@ -4,8 +4,6 @@
 //! document that is valid is decided by the fast form; only one that is not is walked for
 //! findings. Nobody else sees the `jsonschema` crate.
 
-#[cfg(test)]
-mod corpus;
 mod representation;
 
 use jsonschema::error::{TypeKind, ValidationErrorKind};
@@ -132,6 +130,9 @@ fn article(kind: jsonschema::JsonType) -> &'static str {
         jsonschema::JsonType::Object => "an object",
     }
 }
+
+#[cfg(test)]
+mod corpus;
 
 #[cfg(test)]
 mod tests {

@@ -1,5 +1,8 @@
 //! Assembles a gateway from a configuration and runs it: sockets, signals, reloads, the drain.
 
+mod parts;
+mod reload;
+
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -7,34 +10,28 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use base64::Engine as _;
-use http::HeaderValue;
 use listenfd::ListenFd;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 
 use crate::admin;
-use crate::admission::{Enforcement, Snapshot};
-use crate::config::{self, AccessLog as LogTo, Config, LoadError, Mode};
-use crate::gateway::{BodyMemory, Gateway, Generation, Parts};
-use crate::identity::{Authenticator, InvalidUser, Users};
-use crate::json::Limits;
+use crate::config::{self, Config, LoadError};
+use crate::gateway::{BodyMemory, Gateway, Parts};
+use crate::identity::{Authenticator, InvalidUser};
 use crate::listener::{self, Drain, Listener, Phase, TlsError};
-use crate::policy::PolicySet;
 use crate::quota::{Clock, Limiter};
 use crate::schema::{SchemaError, SchemaSet};
 use crate::telemetry::{AccessLog, Metrics, Readings, Telemetry};
-use crate::upstream::{Node, Overlords, Owners};
+use crate::upstream::{Overlords, Owners};
+use parts::{access_log, edge, generation, socket, upstream};
+use reload::Reloader;
 
 /// Buckets of all rate limits together; some 300 bytes each.
 const MOST_LIMITER_KEYS: usize = 50_000;
 
 /// How often the configuration file is looked at.
 const LOOK: Duration = Duration::from_secs(1);
-
-/// Exchanges of an old generation may go on this long with its view of the Overlords.
-const FAREWELL: Duration = Duration::from_secs(120);
 
 /// Why a gateway does not start.
 #[derive(Debug, thiserror::Error)]
@@ -338,90 +335,6 @@ async fn drained(drain: &Drain, config: &config::Drain) -> bool {
         .is_ok()
 }
 
-struct Reloader {
-    config: Config,
-    path: Option<PathBuf>,
-    upstream: Upstream,
-    gateway: Arc<Gateway>,
-    listener: Arc<Listener<Gateway>>,
-    limiter: Arc<Limiter>,
-    schemas: Arc<SchemaSet>,
-    state: Arc<State>,
-}
-
-impl Reloader {
-    /// Takes the file's present content, or keeps the old generation and says why.
-    fn reload(&mut self) {
-        let Some(path) = self.path.clone() else {
-            return;
-        };
-        match self.take(&path) {
-            Ok(generation) => {
-                self.state.reload_failed.store(false, Ordering::Relaxed);
-                tracing::info!(generation, "configuration reloaded");
-            }
-            Err(error) => {
-                self.state.reload_failed.store(true, Ordering::Relaxed);
-                if let StartError::Config(LoadError::Invalid { problems, .. }) = &error {
-                    for problem in problems {
-                        tracing::error!(%problem, "the configuration is wrong");
-                    }
-                }
-                tracing::error!(error = %chain(&error), "reload refused, the old configuration serves on");
-            }
-        }
-    }
-
-    fn take(&mut self, path: &Path) -> Result<u64, StartError> {
-        let config = config::load(path)?;
-        let fixed = [
-            (
-                "listener.address",
-                config.listener.address == self.config.listener.address,
-            ),
-            (
-                "listener.tls",
-                config.listener.tls == self.config.listener.tls,
-            ),
-            ("admin", config.admin == self.config.admin),
-            ("telemetry", config.telemetry == self.config.telemetry),
-            (
-                "validation.body_memory",
-                config.validation.body_memory == self.config.validation.body_memory,
-            ),
-        ];
-        if let Some((key, _)) = fixed.iter().find(|(_, same)| !same) {
-            return Err(StartError::NeedsRestart(key));
-        }
-        let number = self.state.generation.load(Ordering::Relaxed) + 1;
-        let changed = (config.upstream != self.upstream.config)
-            .then(|| upstream(&config))
-            .transpose()?;
-        let side = changed.as_ref().unwrap_or(&self.upstream);
-        let generation = match generation(&config, number, side, &self.limiter, &self.schemas) {
-            Ok(generation) => generation,
-            Err(error) => {
-                if let Some(unused) = changed {
-                    unused.probe.abort();
-                }
-                return Err(error);
-            }
-        };
-        self.gateway.replace(generation);
-        self.listener.set(edge(&config.listener));
-        self.state.generation.store(number, Ordering::Relaxed);
-        self.config = config;
-        if let Some(changed) = changed {
-            let old = std::mem::replace(&mut self.upstream, changed);
-            tokio::spawn(async move {
-                tokio::time::sleep(FAREWELL).await;
-                old.probe.abort();
-            });
-        }
-        Ok(number)
-    }
-}
-
 /// An error with its causes, in one line.
 pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
@@ -432,143 +345,4 @@ pub fn chain(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     text
-}
-
-async fn socket(
-    sockets: &mut ListenFd,
-    index: usize,
-    address: SocketAddr,
-) -> Result<TcpListener, StartError> {
-    let failed = |source| StartError::Listen { address, source };
-    if let Ok(Some(socket)) = sockets.take_tcp_listener(index) {
-        socket.set_nonblocking(true).map_err(failed)?;
-        return TcpListener::from_std(socket).map_err(failed);
-    }
-    TcpListener::bind(address).await.map_err(failed)
-}
-
-fn access_log(to: &LogTo) -> Result<Arc<AccessLog>, StartError> {
-    Ok(match to {
-        LogTo::Off => AccessLog::off(),
-        LogTo::Stderr => AccessLog::to(Box::new(io::stderr())),
-        LogTo::Stdout => AccessLog::to(Box::new(io::stdout())),
-        LogTo::File(path) => AccessLog::to(Box::new(append(path)?)),
-    })
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the access log's file is opened here"
-)]
-fn append(path: &Path) -> Result<std::fs::File, StartError> {
-    std::fs::OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(path)
-        .map_err(|source| StartError::AccessLog {
-            path: path.to_owned(),
-            source,
-        })
-}
-
-fn upstream(config: &Config) -> Result<Upstream, StartError> {
-    let from = config.upstream.clone();
-    let authorization = match &from.credentials {
-        None => None,
-        Some(login) => {
-            let text = format!("{}:{}", login.username, login.password.expose());
-            let encoded = base64::engine::general_purpose::STANDARD.encode(text);
-            let mut value = HeaderValue::from_str(&format!("Basic {encoded}"))
-                .map_err(|_| StartError::Credentials)?;
-            value.set_sensitive(true);
-            Some(value)
-        }
-    };
-    let nodes = from.overlords.iter().map(|overlord| Node {
-        tls: overlord.tls,
-        host: overlord.host.clone(),
-        port: overlord.port,
-    });
-    let settings = crate::upstream::Settings {
-        nodes: nodes.collect(),
-        authorization,
-        ca: from
-            .ca
-            .as_ref()
-            .and_then(|path| path.to_str())
-            .map(str::to_owned),
-        probe_interval: from.probe_interval,
-        connect_timeout: from.connect_timeout,
-        response_timeout: from.response_timeout,
-        read_timeout: from.read_timeout,
-        write_timeout: from.write_timeout,
-        idle_timeout: from.idle_timeout,
-        wall_clock,
-    };
-    let overlords = Overlords::new(settings, u64::from_le_bytes(random::<8>()?));
-    let owners = Arc::new(Owners::new(overlords.clone()));
-    let probe = tokio::spawn(overlords.clone().probe());
-    Ok(Upstream {
-        config: from,
-        overlords,
-        owners,
-        probe,
-    })
-}
-
-fn generation(
-    config: &Config,
-    number: u64,
-    upstream: &Upstream,
-    limiter: &Arc<Limiter>,
-    schemas: &Arc<SchemaSet>,
-) -> Result<Generation, StartError> {
-    let users = config.users.iter().cloned();
-    let users = users.map(|user| (user.name, user.password, user.roles));
-    Ok(Generation {
-        snapshot: Arc::new(Snapshot {
-            generation: number,
-            enforcement: match config.mode {
-                Mode::Enforce => Enforcement::Enforce,
-                Mode::Audit => Enforcement::Audit,
-            },
-            policies: PolicySet::new(config.roles.iter().cloned()),
-            rate_limits: config.rate_limits.clone(),
-            limiter: limiter.clone(),
-            schemas: schemas.clone(),
-            json: Limits {
-                depth: config.validation.max_depth,
-                values: config.validation.max_values,
-            },
-            max_body: config.validation.max_body_size,
-            druid_version: config.upstream.druid_version,
-        }),
-        users: Users::new(number, users)?,
-        overlords: upstream.overlords.clone(),
-        owners: upstream.owners.clone(),
-        settings: crate::gateway::Settings {
-            trusted_proxies: config.listener.trusted_proxies.clone(),
-            hosts: config.listener.hosts.clone(),
-            body_timeout: config.listener.body_timeout,
-            write_timeout: config.listener.write_timeout,
-            submission_deadline: config.upstream.submission_deadline,
-            read_deadline: config.upstream.read_deadline,
-            transfer_deadline: config.upstream.transfer_deadline,
-        },
-    })
-}
-
-fn edge(from: &config::Listener) -> listener::Settings {
-    listener::Settings {
-        max_connections: from.max_connections,
-        max_connections_per_source: from.max_connections_per_source,
-        limits: listener::head::Limits {
-            bytes: from.max_header_size,
-            fields: from.max_header_fields,
-        },
-        header_timeout: from.header_timeout,
-        first_byte_timeout: from.first_byte_timeout,
-        idle_timeout: from.idle_timeout,
-        tls_handshake_timeout: from.tls_handshake_timeout,
-    }
 }

@@ -1,0 +1,235 @@
+//! What each rejection is told as.
+
+use std::time::Duration;
+
+use http::{HeaderName, StatusCode, header};
+
+use super::{Problem, rate_limit_fields, seconds, sentence};
+use crate::admission::{BodyProblem, Rejection};
+use crate::druid::DataSource;
+use crate::finding::Finding;
+use crate::quota::OverQuota;
+use crate::route::Action;
+use crate::spec::Opaque;
+use crate::telemetry::Stage;
+
+impl From<Rejection> for Problem {
+    fn from(rejection: Rejection) -> Problem {
+        use StatusCode as S;
+        match rejection {
+            Rejection::MalformedTarget(why) => Problem::new(
+                S::BAD_REQUEST,
+                "overgateMalformedTarget",
+                Stage::Path,
+                sentence(&why),
+            ),
+            Rejection::Unauthenticated => challenge(Problem::new(
+                S::UNAUTHORIZED,
+                "overgateUnauthenticated",
+                Stage::Identity,
+                "This gateway wants HTTP Basic credentials",
+            )),
+            Rejection::WrongCredentials => challenge(Problem::new(
+                S::UNAUTHORIZED,
+                "overgateWrongCredentials",
+                Stage::Identity,
+                "The user name or the password is wrong",
+            )),
+            Rejection::TooManyLogins => Problem::new(
+                S::TOO_MANY_REQUESTS,
+                "overgateTooManyLogins",
+                Stage::Identity,
+                "Too many logins are being checked; try again",
+            )
+            .retry_after(Duration::from_secs(1)),
+            Rejection::UnknownEndpoint => Problem::new(
+                S::NOT_FOUND,
+                "overgateUnknownEndpoint",
+                Stage::Route,
+                "There is no such endpoint here: the gateway serves Druid's Overlord API, `/druid/indexer/v1/…`",
+            ),
+            Rejection::MethodNotAllowed(allow) => Problem::new(
+                S::METHOD_NOT_ALLOWED,
+                "overgateMethodNotAllowed",
+                Stage::Route,
+                format!("This endpoint takes {}", allow.join(", ")),
+            )
+            .header(header::ALLOW, allow.join(", ")),
+            Rejection::Blocked => Problem::new(
+                S::FORBIDDEN,
+                "overgateBlocked",
+                Stage::Standing,
+                "This endpoint is for Druid's own processes, which reach the Overlord directly",
+            ),
+            Rejection::Forbidden {
+                action,
+                datasource,
+                opaque,
+            } => {
+                let message = refusal(action, datasource.as_ref(), opaque);
+                let problem =
+                    Problem::new(S::FORBIDDEN, "overgateForbidden", Stage::Authorize, message);
+                match datasource {
+                    Some(datasource) => problem.context("datasource", datasource.as_str()),
+                    None => problem,
+                }
+            }
+            Rejection::UnknownTask => Problem::new(
+                S::NOT_FOUND,
+                "overgateUnknownTask",
+                Stage::Owner,
+                "There is no such task",
+            ),
+            Rejection::UnknownSupervisor => Problem::new(
+                S::NOT_FOUND,
+                "overgateUnknownSupervisor",
+                Stage::Owner,
+                "There is no such supervisor",
+            ),
+            Rejection::Body(problem) => problem.into(),
+            Rejection::InvalidDocument(finding) => {
+                let message = format!(
+                    "The body is not the JSON that it must be (line {}, column {}): {}",
+                    finding.line, finding.column, finding.message
+                );
+                Problem::new(
+                    S::BAD_REQUEST,
+                    "overgateInvalidJson",
+                    Stage::Document,
+                    message,
+                )
+                .findings(vec![finding])
+            }
+            Rejection::InvalidSpec(findings) => Problem::new(
+                S::BAD_REQUEST,
+                "overgateInvalidSpec",
+                Stage::Spec,
+                summary(&findings),
+            )
+            .findings(findings),
+            Rejection::Review(findings) => Problem::new(
+                S::BAD_REQUEST,
+                "overgateInvalidSpec",
+                Stage::Review,
+                summary(&findings),
+            )
+            .findings(findings),
+            Rejection::OverQuota(over) => over.into(),
+        }
+    }
+}
+
+impl From<OverQuota> for Problem {
+    fn from(over: OverQuota) -> Problem {
+        let wait = seconds(over.retry_after);
+        let message = format!(
+            "The limit `{}` allows {} with bursts of {}; try again in {wait} s",
+            over.rule.name, over.rule.rate, over.rule.burst
+        );
+        let (policy, state) = rate_limit_fields(&over.rule, 0, wait);
+        Problem::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "overgateOverQuota",
+            Stage::Quota,
+            message,
+        )
+        .context("limit", &*over.rule.name)
+        .retry_after(over.retry_after)
+        .header(HeaderName::from_static("ratelimit-policy"), policy)
+        .header(HeaderName::from_static("ratelimit"), state)
+    }
+}
+
+impl From<BodyProblem> for Problem {
+    fn from(problem: BodyProblem) -> Problem {
+        use StatusCode as S;
+        let new = |status, code, message: String| Problem::new(status, code, Stage::Body, message);
+        match problem {
+            BodyProblem::NotWanted => new(
+                S::BAD_REQUEST,
+                "overgateBodyNotWanted",
+                "This request takes no body".to_owned(),
+            )
+            .closes(),
+            BodyProblem::TooLarge(limit) => new(
+                S::PAYLOAD_TOO_LARGE,
+                "overgateBodyTooLarge",
+                format!("The body is larger than {limit} bytes"),
+            )
+            .closes(),
+            BodyProblem::MediaType => new(
+                S::UNSUPPORTED_MEDIA_TYPE,
+                "overgateMediaType",
+                "The body must be `Content-Type: application/json`, in UTF-8".to_owned(),
+            )
+            .closes(),
+            BodyProblem::Encoded => new(
+                S::UNSUPPORTED_MEDIA_TYPE,
+                "overgateContentEncoding",
+                "The body must not be compressed or encoded".to_owned(),
+            )
+            .header(header::ACCEPT_ENCODING, "identity")
+            .closes(),
+            BodyProblem::Late => new(
+                S::REQUEST_TIMEOUT,
+                "overgateBodyTimeout",
+                "The body did not arrive in time".to_owned(),
+            )
+            .closes(),
+            BodyProblem::Broken => new(
+                S::BAD_REQUEST,
+                "overgateBodyBroken",
+                "The body broke off or is framed wrongly".to_owned(),
+            )
+            .closes(),
+            BodyProblem::NoMemory { retry_after } => new(
+                S::SERVICE_UNAVAILABLE,
+                "overgateNoMemory",
+                "Too many large bodies are being read; try again".to_owned(),
+            )
+            .retry_after(retry_after)
+            .closes(),
+        }
+    }
+}
+
+/// What somebody may not do, in words.
+fn refusal(action: Action, datasource: Option<&DataSource>, opaque: Option<Opaque>) -> String {
+    if let Some(opaque) = opaque {
+        return format!("This takes a cluster-wide grant: {}", opaque.reason());
+    }
+    let on = datasource.map(|datasource| format!(" `{datasource}`"));
+    let verb = match action {
+        Action::Read => "read",
+        Action::Submit => "submit to",
+        Action::Shutdown => "shut down tasks of",
+        Action::Manage => "manage",
+        Action::Admin | Action::Blocked => "administer",
+    };
+    format!("You may not {verb}{}", on.as_deref().unwrap_or(" this"))
+}
+
+/// RFC 7617; the realm tells nothing but the product.
+fn challenge(problem: Problem) -> Problem {
+    problem.header(
+        header::WWW_AUTHENTICATE,
+        "Basic realm=\"overgate\", charset=\"UTF-8\"",
+    )
+}
+
+fn summary(findings: &[Finding]) -> String {
+    match findings {
+        [] => "The spec was refused".to_owned(),
+        [only] => format!(
+            "{} (line {}, column {})",
+            only.message, only.line, only.column
+        ),
+        [first, rest @ ..] => format!(
+            "{} (line {}, column {}), and {} more",
+            first.message,
+            first.line,
+            first.column,
+            rest.len()
+        ),
+    }
+}

@@ -1,0 +1,163 @@
+//! From sections of the configuration to the parts that they are about.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use http::HeaderValue;
+use listenfd::ListenFd;
+use tokio::net::TcpListener;
+
+use super::{StartError, Upstream, random, wall_clock};
+use crate::admission::{Enforcement, Snapshot};
+use crate::config::{self, AccessLog as LogTo, Config, Mode};
+use crate::gateway::Generation;
+use crate::identity::Users;
+use crate::json::Limits;
+use crate::listener;
+use crate::policy::PolicySet;
+use crate::quota::Limiter;
+use crate::schema::SchemaSet;
+use crate::telemetry::AccessLog;
+use crate::upstream::{Node, Overlords, Owners};
+
+pub(super) async fn socket(
+    sockets: &mut ListenFd,
+    index: usize,
+    address: SocketAddr,
+) -> Result<TcpListener, StartError> {
+    let failed = |source| StartError::Listen { address, source };
+    if let Ok(Some(socket)) = sockets.take_tcp_listener(index) {
+        socket.set_nonblocking(true).map_err(failed)?;
+        return TcpListener::from_std(socket).map_err(failed);
+    }
+    TcpListener::bind(address).await.map_err(failed)
+}
+
+pub(super) fn access_log(to: &LogTo) -> Result<Arc<AccessLog>, StartError> {
+    Ok(match to {
+        LogTo::Off => AccessLog::off(),
+        LogTo::Stderr => AccessLog::to(Box::new(io::stderr())),
+        LogTo::Stdout => AccessLog::to(Box::new(io::stdout())),
+        LogTo::File(path) => AccessLog::to(Box::new(append(path)?)),
+    })
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the access log's file is opened here"
+)]
+fn append(path: &Path) -> Result<std::fs::File, StartError> {
+    std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path)
+        .map_err(|source| StartError::AccessLog {
+            path: path.to_owned(),
+            source,
+        })
+}
+
+pub(super) fn upstream(config: &Config) -> Result<Upstream, StartError> {
+    let from = config.upstream.clone();
+    let authorization = match &from.credentials {
+        None => None,
+        Some(login) => {
+            let text = format!("{}:{}", login.username, login.password.expose());
+            let encoded = base64::engine::general_purpose::STANDARD.encode(text);
+            let mut value = HeaderValue::from_str(&format!("Basic {encoded}"))
+                .map_err(|_| StartError::Credentials)?;
+            value.set_sensitive(true);
+            Some(value)
+        }
+    };
+    let nodes = from.overlords.iter().map(|overlord| Node {
+        tls: overlord.tls,
+        host: overlord.host.clone(),
+        port: overlord.port,
+    });
+    let settings = crate::upstream::Settings {
+        nodes: nodes.collect(),
+        authorization,
+        ca: from
+            .ca
+            .as_ref()
+            .and_then(|path| path.to_str())
+            .map(str::to_owned),
+        probe_interval: from.probe_interval,
+        connect_timeout: from.connect_timeout,
+        response_timeout: from.response_timeout,
+        read_timeout: from.read_timeout,
+        write_timeout: from.write_timeout,
+        idle_timeout: from.idle_timeout,
+        wall_clock,
+    };
+    let overlords = Overlords::new(settings, u64::from_le_bytes(random::<8>()?));
+    let owners = Arc::new(Owners::new(overlords.clone()));
+    let probe = tokio::spawn(overlords.clone().probe());
+    Ok(Upstream {
+        config: from,
+        overlords,
+        owners,
+        probe,
+    })
+}
+
+pub(super) fn generation(
+    config: &Config,
+    number: u64,
+    upstream: &Upstream,
+    limiter: &Arc<Limiter>,
+    schemas: &Arc<SchemaSet>,
+) -> Result<Generation, StartError> {
+    let users = config.users.iter().cloned();
+    let users = users.map(|user| (user.name, user.password, user.roles));
+    Ok(Generation {
+        snapshot: Arc::new(Snapshot {
+            generation: number,
+            enforcement: match config.mode {
+                Mode::Enforce => Enforcement::Enforce,
+                Mode::Audit => Enforcement::Audit,
+            },
+            policies: PolicySet::new(config.roles.iter().cloned()),
+            rate_limits: config.rate_limits.clone(),
+            limiter: limiter.clone(),
+            schemas: schemas.clone(),
+            json: Limits {
+                depth: config.validation.max_depth,
+                values: config.validation.max_values,
+            },
+            max_body: config.validation.max_body_size,
+            druid_version: config.upstream.druid_version,
+        }),
+        users: Users::new(number, users)?,
+        overlords: upstream.overlords.clone(),
+        owners: upstream.owners.clone(),
+        settings: crate::gateway::Settings {
+            trusted_proxies: config.listener.trusted_proxies.clone(),
+            hosts: config.listener.hosts.clone(),
+            body_timeout: config.listener.body_timeout,
+            write_timeout: config.listener.write_timeout,
+            submission_deadline: config.upstream.submission_deadline,
+            read_deadline: config.upstream.read_deadline,
+            transfer_deadline: config.upstream.transfer_deadline,
+        },
+    })
+}
+
+pub(super) fn edge(from: &config::Listener) -> listener::Settings {
+    listener::Settings {
+        max_connections: from.max_connections,
+        max_connections_per_source: from.max_connections_per_source,
+        limits: listener::head::Limits {
+            bytes: from.max_header_size,
+            fields: from.max_header_fields,
+        },
+        header_timeout: from.header_timeout,
+        first_byte_timeout: from.first_byte_timeout,
+        idle_timeout: from.idle_timeout,
+        tls_handshake_timeout: from.tls_handshake_timeout,
+    }
+}

@@ -1,0 +1,102 @@
+//! Taking a new configuration while the old one serves.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::parts::{edge, generation, upstream};
+use super::{StartError, State, Upstream, chain};
+use crate::config::{self, Config, LoadError};
+use crate::gateway::Gateway;
+use crate::listener::Listener;
+use crate::quota::Limiter;
+use crate::schema::SchemaSet;
+
+/// Exchanges of an old generation may go on this long with its view of the Overlords.
+const FAREWELL: Duration = Duration::from_secs(120);
+
+/// What a reload works on.
+pub(super) struct Reloader {
+    pub(super) config: Config,
+    pub(super) path: Option<PathBuf>,
+    pub(super) upstream: Upstream,
+    pub(super) gateway: Arc<Gateway>,
+    pub(super) listener: Arc<Listener<Gateway>>,
+    pub(super) limiter: Arc<Limiter>,
+    pub(super) schemas: Arc<SchemaSet>,
+    pub(super) state: Arc<State>,
+}
+
+impl Reloader {
+    /// Takes the file's present content, or keeps the old generation and says why.
+    pub(super) fn reload(&mut self) {
+        let Some(path) = self.path.clone() else {
+            return;
+        };
+        match self.take(&path) {
+            Ok(generation) => {
+                self.state.reload_failed.store(false, Ordering::Relaxed);
+                tracing::info!(generation, "configuration reloaded");
+            }
+            Err(error) => {
+                self.state.reload_failed.store(true, Ordering::Relaxed);
+                if let StartError::Config(LoadError::Invalid { problems, .. }) = &error {
+                    for problem in problems {
+                        tracing::error!(%problem, "the configuration is wrong");
+                    }
+                }
+                tracing::error!(error = %chain(&error), "reload refused, the old configuration serves on");
+            }
+        }
+    }
+
+    fn take(&mut self, path: &Path) -> Result<u64, StartError> {
+        let config = config::load(path)?;
+        let fixed = [
+            (
+                "listener.address",
+                config.listener.address == self.config.listener.address,
+            ),
+            (
+                "listener.tls",
+                config.listener.tls == self.config.listener.tls,
+            ),
+            ("admin", config.admin == self.config.admin),
+            ("telemetry", config.telemetry == self.config.telemetry),
+            (
+                "validation.body_memory",
+                config.validation.body_memory == self.config.validation.body_memory,
+            ),
+        ];
+        if let Some((key, _)) = fixed.iter().find(|(_, same)| !same) {
+            return Err(StartError::NeedsRestart(key));
+        }
+        let number = self.state.generation.load(Ordering::Relaxed) + 1;
+        let changed = (config.upstream != self.upstream.config)
+            .then(|| upstream(&config))
+            .transpose()?;
+        let side = changed.as_ref().unwrap_or(&self.upstream);
+        let generation = match generation(&config, number, side, &self.limiter, &self.schemas) {
+            Ok(generation) => generation,
+            Err(error) => {
+                if let Some(unused) = changed {
+                    unused.probe.abort();
+                }
+                return Err(error);
+            }
+        };
+        self.gateway.replace(generation);
+        self.listener.set(edge(&config.listener));
+        self.state.generation.store(number, Ordering::Relaxed);
+        self.config = config;
+        if let Some(changed) = changed {
+            let old = std::mem::replace(&mut self.upstream, changed);
+            tokio::spawn(async move {
+                tokio::time::sleep(FAREWELL).await;
+                old.probe.abort();
+            });
+        }
+        Ok(number)
+    }
+}

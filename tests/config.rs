@@ -1,0 +1,132 @@
+//! The shipped configuration files, and what is told of wrong ones.
+
+use std::path::Path;
+
+use overgate::config::{Config, Problem};
+
+fn read(text: &str) -> Result<Config, Vec<Problem>> {
+    Config::from_toml(text, &|reference| Ok(reference.to_owned()))
+}
+
+fn shipped(name: &str) -> String {
+    std::fs::read_to_string(
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("config")
+            .join(name),
+    )
+    .expect("shipped")
+}
+
+#[test]
+fn the_reference_shows_the_defaults() {
+    let reference = read(&shipped("overgate.toml")).expect("good");
+    let mut bare = read("[upstream]\noverlords = [\"http://127.0.0.1:8090\"]").expect("good");
+    // What the reference shows by example has no default.
+    bare.users.clone_from(&reference.users);
+    bare.roles.clone_from(&reference.roles);
+    bare.rate_limits.clone_from(&reference.rate_limits);
+    assert_eq!(reference, bare);
+}
+
+#[test]
+fn the_reference_shows_every_key() {
+    // Each key in its section, from the commented-out ones too.
+    let text = shipped("overgate.toml")
+        .replace("\n# tls", "\ntls")
+        .replace("\n# token", "\ntoken");
+    let text = text
+        .replace("\n# credentials", "\ncredentials")
+        .replace("\n# ca =", "\nca =");
+    let all = read(&text).expect("good");
+    assert!(all.listener.tls.is_some() && all.admin.token.is_some());
+    assert!(all.upstream.credentials.is_some() && all.upstream.ca.is_some());
+}
+
+#[test]
+fn the_examples_are_good() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/examples");
+    let mut count = 0;
+    for entry in std::fs::read_dir(folder).expect("shipped") {
+        let path = entry.expect("readable").path();
+        let text = std::fs::read_to_string(&path).expect("UTF-8");
+        assert!(read(&text).is_ok(), "{}: {:?}", path.display(), read(&text));
+        count += 1;
+    }
+    assert!(count > 0);
+}
+
+#[test]
+fn every_problem_is_told_at_once_with_its_place() {
+    let text = r#"mod = "audit"
+[listener]
+address = "localhost"
+header_timeout = "10"
+max_connections = 0
+[admin]
+address = "0.0.0.0:8191"
+[upstream]
+overlords = ["127.0.0.1:8090", "ftp://x", 5]
+idle_timeout = "31s"
+[[user]]
+name = "etl"
+password = "secret"
+roles = ["wiki-riter"]
+[[role]]
+name = "wiki-writer"
+[[role.grant]]
+actions = ["sumbit"]
+datasources = ["a/b"]
+[[rate_limit]]
+name = "x"
+rate = "many"
+"#;
+    let problems = read(text).expect_err("wrong");
+    let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    let expected = [
+        "1:1: mod: there is no such key; did you mean `mode`?",
+        "3:11: listener.address: ",
+        "4:18: listener.header_timeout: ",
+        "5:19: listener.max_connections: ",
+        "7:11: admin.address: ",
+        "9:14: upstream.overlords[1]: ",
+        "9:32: upstream.overlords[2]: ",
+        "9:43: upstream.overlords[3]: ",
+        "10:16: upstream.idle_timeout: ",
+        "13:12: user[1].password: ",
+        "14:10: user[1].roles[1]: there is no role `wiki-riter`; did you mean `wiki-writer`?",
+        "18:12: role[1].grant[1].actions[1]: `sumbit` is not one of",
+        "19:16: role[1].grant[1].datasources[1]: ",
+        "22:8: rate_limit[1].rate: ",
+    ];
+    for expected in expected {
+        assert!(
+            told.iter().any(|told| told.starts_with(expected)),
+            "{expected}\n{told:#?}"
+        );
+    }
+    assert_eq!(told.len(), expected.len(), "{told:#?}");
+    let positions: Vec<(usize, usize)> = problems.iter().map(|p| (p.line, p.column)).collect();
+    assert!(positions.is_sorted(), "in the order of the text");
+}
+
+#[test]
+fn broken_toml_and_a_missing_overlord_are_told() {
+    for (text, part) in [
+        ("", "`overlords` is missing"),
+        ("[upstream]\noverlords = []", "names no Overlord"),
+        ("[upstream\n", "1:10: "),
+        ("a = \n", "1:5: "),
+        (
+            "[upstream]\noverlords = [\"http://a\", \"http://A:8090\"]",
+            "names an Overlord twice",
+        ),
+    ] {
+        let problems = read(text).expect_err(text);
+        assert!(
+            problems
+                .iter()
+                .any(|problem| problem.to_string().contains(part)),
+            "{text}: {problems:?}"
+        );
+    }
+}
