@@ -12,7 +12,7 @@ use crate::finding::{Finding, Severity};
 use crate::json::{Document, Kind, Node};
 use crate::policy::{Permit, Scope};
 use crate::route::{Action, JsonUse, SpecKind, Subject};
-use crate::spec::{Spec, SpecId};
+use crate::spec::{Spec, SpecId, hazards};
 
 /// A spec that was read and authorized by itself; who owns what it replaces is still open.
 #[derive(Debug)]
@@ -196,6 +196,12 @@ pub(super) fn judge_json(
             return known.reject(Rejection::InvalidDocument(finding));
         }
     };
+    // A compaction configuration has a task context too, which reaches a JVM like any other.
+    let hazards = hazards(&document);
+    if !hazards.is_empty() {
+        known.trace.findings.clone_from(&hazards);
+        return known.reject(Rejection::InvalidSpec(hazards));
+    }
     let named = match names(document.root(), use_) {
         Ok(named) => named,
         Err(finding) => {

@@ -232,8 +232,8 @@ fn colliding(count: usize) -> Vec<String> {
         })
         .take(count)
         .collect();
-    let hash = super::text::hash(keys[0].as_bytes());
-    let is_same = |key: &String| super::text::hash(key.as_bytes()) == hash;
+    let hash = text::hash(keys[0].as_bytes());
+    let is_same = |key: &String| text::hash(key.as_bytes()) == hash;
     assert!(keys.iter().all(is_same), "the hash has changed");
     keys
 }

@@ -116,10 +116,9 @@ impl<S: Serve> Listener<S> {
             return;
         };
         drop(settings);
+        let alive = self.drain.connection();
         tokio::spawn(async move {
-            let _place = place;
-            let drain = self.drain.clone();
-            let _alive = drain.connection();
+            let (_place, _alive) = (place, alive);
             self.connection(stream, peer).await;
         });
     }

@@ -1,5 +1,7 @@
 //! How a gateway stops: told to everybody who has to behave differently meanwhile.
 
+use std::sync::Arc;
+
 use tokio::sync::watch;
 
 /// Where a stopping gateway stands.
@@ -28,12 +30,12 @@ struct Alive {
 
 /// Something that the end of the process waits for; it ends on drop.
 #[derive(Debug)]
-pub(super) struct Guard<'a> {
-    drain: &'a Drain,
+pub(super) struct Guard {
+    drain: Arc<Drain>,
     count: fn(&mut Alive) -> &mut usize,
 }
 
-impl Drop for Guard<'_> {
+impl Drop for Guard {
     fn drop(&mut self) {
         self.drain.alive.send_modify(|alive| {
             let count = (self.count)(alive);
@@ -92,17 +94,18 @@ impl Drain {
         self.alive.borrow().connections
     }
 
-    pub(super) fn accept_loop(&self) -> Guard<'_> {
+    pub(super) fn accept_loop(self: &Arc<Self>) -> Guard {
         self.guard(|alive| &mut alive.accept_loops)
     }
 
-    pub(super) fn connection(&self) -> Guard<'_> {
+    /// Taken before the connection's task is spawned: between the two the process could end.
+    pub(super) fn connection(self: &Arc<Self>) -> Guard {
         self.guard(|alive| &mut alive.connections)
     }
 
-    fn guard(&self, count: fn(&mut Alive) -> &mut usize) -> Guard<'_> {
+    fn guard(self: &Arc<Self>, count: fn(&mut Alive) -> &mut usize) -> Guard {
         self.alive.send_modify(|alive| *count(alive) += 1);
-        Guard { drain: self, count }
+        Guard { drain: self.clone(), count }
     }
 }
 
@@ -112,7 +115,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_end_waits_for_loops_and_connections() {
-        let drain = Drain::default();
+        let drain = Arc::new(Drain::default());
         let accept_loop = drain.accept_loop();
         let connection = drain.connection();
         drain.enter(Phase::Closing);

@@ -52,14 +52,21 @@ impl Spec {
         let spec = reader.spec(document.root(), kind);
         match spec {
             Some(spec) if reader.findings.is_empty() => Ok(spec),
-            Some(_) | None => {
-                let mut findings = reader.findings;
-                findings.sort_by_key(|finding| (finding.line, finding.column));
-                findings.truncate(MOST);
-                Err(findings)
-            }
+            Some(_) | None => Err(reader.into_findings()),
         }
     }
+}
+
+/// What is dangerous wherever it stands in a body of Druid's, spec or not: objects in disguise and
+/// context keys that reach a JVM. A compaction configuration (`taskContext`) is such a body; at most
+/// [`MOST`] findings.
+pub fn hazards(document: &Document) -> Vec<Finding> {
+    let mut reader = Reader::default();
+    if walk::is_wrapper(document.root()) {
+        reader.wrapper(document.root());
+    }
+    reader.walk(document.root());
+    reader.into_findings()
 }
 
 /// Collects findings while it reads.
@@ -104,6 +111,13 @@ impl Reader {
             id,
             effects,
         })
+    }
+
+    /// What was found, in the document's order.
+    fn into_findings(self) -> Vec<Finding> {
+        let mut findings = self.findings;
+        findings.sort_by_key(|finding| (finding.line, finding.column));
+        findings
     }
 
     /// Are there as many findings as anybody will see? To make one takes a look at the whole

@@ -357,6 +357,29 @@ fn what_stands_where() {
     );
 }
 
+#[test]
+fn a_compaction_configuration_can_hold_hazards() {
+    for (body, codes) in [
+        (r#"{"dataSource":"a","taskContext":{"priority":1}}"#, ""),
+        (r#"["inline",{"dataSource":"a"}]"#, "wrapper-array"),
+        (
+            r#"{"dataSource":"a","taskContext":{"druid.indexer.runner.javaOpts":"-X"}}"#,
+            "jvm-context-key",
+        ),
+        (
+            r#"{"dataSource":"a","granularitySpec":["uniform",{}]}"#,
+            "wrapper-array",
+        ),
+    ] {
+        let document = Document::read(Bytes::from(body), &Limits::default()).expect("valid");
+        let found: Vec<_> = hazards(&document)
+            .iter()
+            .map(|finding| finding.code.name())
+            .collect();
+        assert_eq!(found.join(" "), codes, "{body}");
+    }
+}
+
 /// Findings are the first of the document, and thousands cost no more than twenty.
 #[test]
 fn bodies_made_of_mistakes_are_told_in_good_time() {

@@ -354,3 +354,22 @@ async fn a_connection_is_kept_after_answers_and_refusals() {
         assert_eq!(answer.header("Connection"), Some("keep-alive"), "{call:?}");
     }
 }
+
+#[tokio::test]
+async fn a_compaction_configuration_cannot_run_code() {
+    let rig = Rig::with("druid_version = \"33.0.0\"", "").await;
+    rig.nodes[0].record();
+    let path = "/compaction/config/datasources/wiki";
+    for (body, status) in [
+        (
+            r#"{"dataSource":"wiki","taskContext":{"druid.indexer.runner.javaOpts":"-X"}}"#,
+            400,
+        ),
+        (r#"{"dataSource":"other"}"#, 400),
+        // Past us; the embedded Overlord is a 28 and has no such endpoint.
+        (r#"{"dataSource":"wiki","taskContext":{"priority":1}}"#, 404),
+    ] {
+        assert_eq!(rig.post("wiki", path, body).await.status, status, "{body}");
+    }
+    assert_eq!(rig.nodes[0].received().len(), 1);
+}

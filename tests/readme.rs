@@ -1,0 +1,114 @@
+//! The README's command blocks do what they say.
+
+use std::path::Path;
+use std::process::Command;
+
+/// Runs a `$ overgate …` line in the project's folder; gives standard output.
+fn run(line: &str) -> String {
+    let arguments: Vec<&str> = line.split_whitespace().skip(1).collect();
+    let output = Command::new(env!("CARGO_BIN_EXE_overgate"))
+        .args(arguments)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("the binary runs");
+    assert!(
+        output.status.success(),
+        "{line}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).expect("text")
+}
+
+#[test]
+fn console_blocks_print_what_they_show() {
+    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md"))
+        .expect("a README");
+    let mut blocks = 0;
+    for block in readme.split("```console\n").skip(1) {
+        let block = block.split("```").next().expect("closed");
+        let mut lines = block.lines();
+        let command = lines
+            .next()
+            .and_then(|line| line.strip_prefix("$ "))
+            .expect("a command first");
+        let printed = run(command);
+        let mut rest = printed.as_str();
+        // `…` stands for what is left out.
+        for part in lines
+            .collect::<Vec<_>>()
+            .join("\n")
+            .split('…')
+            .map(str::trim)
+            .filter(|part| !part.is_empty())
+        {
+            let at = rest
+                .find(part)
+                .unwrap_or_else(|| panic!("{command} does not print\n{part}\nbut\n{printed}"));
+            rest = &rest[at + part.len()..];
+        }
+        blocks += 1;
+    }
+    assert_eq!(blocks, 2);
+}
+
+#[test]
+fn commands_and_make_targets_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = std::fs::read_to_string(root.join("README.md")).expect("a README");
+    let makefile = std::fs::read_to_string(root.join("Makefile")).expect("a Makefile");
+    for target in ["demo", "test"] {
+        assert!(readme.contains(&format!("make {target}")));
+        assert!(makefile.contains(&format!("\n{target}:")));
+    }
+    let help = run("overgate --help");
+    for command in [
+        "serve",
+        "demo",
+        "check",
+        "schema",
+        "hash-password",
+        "completions",
+    ] {
+        assert!(help.contains(command), "{command}");
+        assert!(
+            readme.contains(&format!("`overgate {command}")),
+            "{command}"
+        );
+    }
+    // Links lead to files.
+    for link in readme
+        .split("](")
+        .skip(1)
+        .filter_map(|rest| rest.split(')').next())
+    {
+        assert!(root.join(link).exists(), "{link}");
+    }
+}
+
+#[test]
+fn exit_statuses_are_the_contracts() {
+    let status = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_overgate"))
+            .args(arguments)
+            .output()
+            .expect("runs");
+        output.status.code()
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let bad = folder.path().join("bad.toml");
+    std::fs::write(&bad, "[upstream]\n").expect("written");
+    let bad = bad.to_str().expect("UTF-8");
+    for (arguments, expected) in [
+        (&["--version"][..], 0),
+        (&["schema", "task"], 0),
+        (&["schema", "nothing"], 2),
+        (&["frobnicate"], 2),
+        (&["check", bad], 1),
+        (&["check", "/nowhere/at/all.toml"], 1),
+        (&["serve", "--config", bad], 2),
+        (&["serve"], 2),
+        (&["completions", "bash"], 0),
+    ] {
+        assert_eq!(status(arguments), Some(expected), "{arguments:?}");
+    }
+}
