@@ -105,7 +105,10 @@ impl Drain {
 
     fn guard(self: &Arc<Self>, count: fn(&mut Alive) -> &mut usize) -> Guard {
         self.alive.send_modify(|alive| *count(alive) += 1);
-        Guard { drain: self.clone(), count }
+        Guard {
+            drain: self.clone(),
+            count,
+        }
     }
 }
 

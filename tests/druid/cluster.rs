@@ -1,0 +1,88 @@
+//! A real cluster, by the scripts beside this file.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// A running cluster; it ends when it is dropped.
+pub struct Cluster {
+    folder: tempfile::TempDir,
+    nodes: Vec<SocketAddr>,
+}
+
+fn script(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/druid/cluster")
+        .join(name)
+}
+
+impl Cluster {
+    pub fn start(version: &str) -> Cluster {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut cluster = Cluster {
+            folder,
+            nodes: Vec::new(),
+        };
+        let status = Command::new(script("up"))
+            .arg(version)
+            .arg(cluster.folder.path())
+            .status();
+        assert!(
+            status.expect("the script runs").success(),
+            "Druid {version} does not come up"
+        );
+        let told =
+            std::fs::read_to_string(cluster.folder.path().join("cluster.env")).expect("written");
+        for name in ["NODE1=", "NODE2="] {
+            let address = told
+                .lines()
+                .find_map(|line| line.strip_prefix(name))
+                .expect("told");
+            cluster.nodes.push(address.parse().expect("an address"));
+        }
+        cluster
+    }
+
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.nodes.clone()
+    }
+
+    /// Sends a signal to the node at that address.
+    pub fn signal(&self, address: SocketAddr, signal: &str) {
+        let number = self.number(address);
+        let pid = std::fs::read_to_string(self.folder.path().join(format!("node-{number}.pid")))
+            .expect("written");
+        let sent = Command::new("kill")
+            .arg(format!("-{signal}"))
+            .arg(pid.trim())
+            .status();
+        assert!(sent.expect("kill runs").success());
+    }
+
+    /// Brings a node that has ended back.
+    pub fn revive(&self, address: SocketAddr) {
+        let number = self.number(address);
+        Command::new("setsid")
+            .arg("bash")
+            .arg(self.folder.path().join(format!("start-{number}")))
+            .stdin(Stdio::null())
+            .spawn()
+            .expect("the script runs");
+    }
+
+    fn number(&self, address: SocketAddr) -> usize {
+        self.nodes
+            .iter()
+            .position(|node| *node == address)
+            .expect("a node of ours")
+            + 1
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        let _ = Command::new(script("down"))
+            .arg(self.folder.path())
+            .status();
+    }
+}
