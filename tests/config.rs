@@ -1,5 +1,12 @@
 //! The shipped configuration files, and what is told of wrong ones.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test reads files and the clock, and prints what it measured"
+)]
+
 use std::path::Path;
 
 use overgate::config::{Config, Problem};

@@ -2,6 +2,13 @@
 //!
 //! The corpus is not part of the project: `OVERGATE_CORPUS` names its folder.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test reads files and the clock, and prints what it measured"
+)]
+
 use std::path::PathBuf;
 
 use overgate::route::SpecKind;
@@ -49,7 +56,7 @@ const REFUSED: &[(&str, &str)] = &[
     ),
 ];
 
-/// The whole documents: tasks and supervisors as `index.tsv` has them, with their type.
+/// The whole documents: tasks, supervisors and samplers, as `index.tsv` has them.
 fn documents() -> Option<Vec<(String, SpecKind, Vec<u8>)>> {
     let Some(folder) = std::env::var_os("OVERGATE_CORPUS").map(PathBuf::from) else {
         eprintln!("SKIPPED: OVERGATE_CORPUS is not set, no real specs are read");
@@ -65,6 +72,7 @@ fn documents() -> Option<Vec<(String, SpecKind, Vec<u8>)>> {
         let kind = match *kind {
             "task" => SpecKind::Task,
             "supervisor" => SpecKind::Supervisor,
+            "sampler" => SpecKind::Sampler,
             _ => continue,
         };
         let body = std::fs::read(folder.join(name)).expect("listed");
@@ -118,6 +126,11 @@ async fn real_specs_arrive_byte_for_byte() {
         assert!(post.body == *body, "{name} was altered");
         arrived += 1;
     }
+    let refused: Vec<(&str, &str)> = refused
+        .iter()
+        .map(|(name, code)| (*name, code.as_str()))
+        .collect();
+    assert_eq!(refused, REFUSED);
     println!(
         "{arrived} of {} documents arrived byte for byte",
         documents.len()

@@ -1,63 +1,78 @@
-//! Answers with the headers that Druid 28.0.0 gives each kind (recorded).
-
-use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+//! Answers with the headers that Druid 28.0.0 gives each kind, in its order (recorded).
 
 use http::header::{self, HeaderName, HeaderValue};
 use http::{Method, Response, StatusCode};
-use hyper::body::{Body, Bytes, Frame, SizeHint};
+use hyper::body::Bytes;
 use hyper::ext::ReasonPhrase;
-use serde_json::Value;
 
-/// One piece of a generated body.
-const PIECE: u64 = 64 * 1024;
+use super::stream::Pieces;
+use super::value::quote;
+
+/// Jetty's buffer: what is no file and no longer than this gets a length, the rest is chunked.
+const BUFFER: u64 = 32 * 1024;
 
 /// An answer before it is turned into HTTP.
 #[derive(Debug, Clone)]
 pub(super) struct Answer {
     pub(super) status: StatusCode,
+    family: Family,
     media_type: Option<&'static str>,
-    fields: Vec<(HeaderName, String)>,
-    pub(super) body: Content,
-    /// A page of Jetty's own: other headers, and no date.
-    is_page: bool,
+    /// Boxed, because few have one and an answer is also what an error is made of.
+    field: Option<Box<(HeaderName, String)>>,
+    text: Bytes,
+    log: std::ops::Range<u64>,
+    sized: Length,
 }
 
-/// A body.
-#[derive(Debug, Clone)]
-pub(super) enum Content {
-    /// As it is.
-    Text(Bytes),
-    /// So many bytes of log, from a place on.
-    Log { from: u64, to: u64 },
+/// Who wrote an answer decides its headers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Family {
+    /// Druid.
+    Druid,
+    /// Druid, failing without a word.
+    Speechless,
+    /// Jetty's error pages.
+    Page,
+    /// Jetty's HTTP parser.
+    Parser,
+    /// Druid's filter of methods: no header at all.
+    Filter,
+}
+
+/// Whether an answer with a body says how long it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Length {
+    Always,
+    IfShort,
+    Never,
 }
 
 impl Answer {
-    fn new(status: StatusCode, media_type: Option<&'static str>, body: impl Into<Bytes>) -> Answer {
+    fn new(status: StatusCode, media_type: Option<&'static str>, text: impl Into<Bytes>) -> Answer {
         Answer {
             status,
+            family: Family::Druid,
             media_type,
-            fields: Vec::new(),
-            body: Content::Text(body.into()),
-            is_page: false,
+            field: None,
+            text: text.into(),
+            log: 0..0,
+            sized: Length::Never,
         }
     }
 
-    pub(super) fn json(value: &Value) -> Answer {
-        Answer::json_text(StatusCode::OK, value.to_string())
+    /// 200 with JSON.
+    pub(super) fn json(text: impl Into<Bytes>) -> Answer {
+        Answer::labelled(StatusCode::OK, text)
     }
 
     /// Text that Druid labels JSON, whether it is or not.
-    pub(super) fn json_text(status: StatusCode, text: impl Into<Bytes>) -> Answer {
+    pub(super) fn labelled(status: StatusCode, text: impl Into<Bytes>) -> Answer {
         Answer::new(status, Some("application/json"), text)
     }
 
-    pub(super) fn error(message: &str) -> Answer {
-        Answer::json_text(
-            StatusCode::BAD_REQUEST,
-            serde_json::json!({ "error": message }).to_string(),
-        )
+    /// `{"error": …}`
+    pub(super) fn error(status: StatusCode, message: &str) -> Answer {
+        Answer::labelled(status, format!("{{\"error\":{}}}", quote(message)))
     }
 
     pub(super) fn plain(status: StatusCode, text: impl Into<Bytes>) -> Answer {
@@ -68,95 +83,158 @@ impl Answer {
         Answer::new(status, None, Bytes::new())
     }
 
-    pub(super) fn log(from: u64, to: u64) -> Answer {
+    /// 500 without body, content type and date.
+    pub(super) fn speechless() -> Answer {
         Answer {
-            body: Content::Log { from, to },
-            ..Answer::new(
-                StatusCode::OK,
-                Some("text/plain;charset=utf-8"),
-                Bytes::new(),
-            )
+            family: Family::Speechless,
+            ..Answer::empty(StatusCode::INTERNAL_SERVER_ERROR)
         }
     }
 
+    /// A part of a simulated log.
+    pub(super) fn log(range: std::ops::Range<u64>) -> Answer {
+        Answer {
+            log: range,
+            sized: Length::IfShort,
+            ..Answer::log_text(StatusCode::OK, Bytes::new())
+        }
+    }
+
+    /// What is said in place of a log.
     pub(super) fn log_text(status: StatusCode, text: impl Into<Bytes>) -> Answer {
         Answer::new(status, Some("text/plain;charset=utf-8"), text)
     }
 
-    pub(super) fn unknown_task(id: &str) -> Answer {
+    /// A task's reports: a file, sent with its length.
+    pub(super) fn reports(text: impl Into<Bytes>) -> Answer {
+        Answer {
+            sized: Length::Always,
+            ..Answer::json(text)
+        }
+    }
+
+    pub(super) fn unknown(what: &str, id: &str) -> Answer {
         Answer::plain(
             StatusCode::NOT_FOUND,
-            format!("Cannot find any task with id: [{id}]"),
+            format!("Cannot find any {what} with id: [{id}]"),
         )
     }
 
-    pub(super) fn not_allowed(allow: &str) -> Answer {
-        let mut answer = Answer::empty(StatusCode::METHOD_NOT_ALLOWED);
-        answer.fields.push((header::ALLOW, allow.to_owned()));
-        answer
+    /// Jersey's 405.
+    pub(super) fn not_allowed(allow: String) -> Answer {
+        Answer {
+            field: Some(Box::new((header::ALLOW, allow))),
+            ..Answer::empty(StatusCode::METHOD_NOT_ALLOWED)
+        }
+    }
+
+    /// The 405 that comes before Jersey.
+    pub(super) fn filtered(method: &Method, path: &str) -> Answer {
+        if method == Method::HEAD {
+            return Answer::page(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed", path);
+        }
+        Answer {
+            family: Family::Filter,
+            ..Answer::empty(StatusCode::METHOD_NOT_ALLOWED)
+        }
     }
 
     pub(super) fn redirect(location: String) -> Answer {
-        let mut answer = Answer::empty(StatusCode::TEMPORARY_REDIRECT);
-        answer.fields.push((header::LOCATION, location));
-        answer
+        let field = Some(Box::new((header::LOCATION, location)));
+        Answer {
+            field,
+            ..Answer::empty(StatusCode::TEMPORARY_REDIRECT)
+        }
     }
 
-    /// Jetty's error page.
+    /// Jetty's parser refuses a request.
+    pub(super) fn bad_message(reason: &str) -> Answer {
+        let body = format!("<h1>Bad Message 400</h1><pre>reason: {reason}</pre>");
+        let family = Family::Parser;
+        Answer {
+            family,
+            ..Answer::new(
+                StatusCode::BAD_REQUEST,
+                Some("text/html;charset=iso-8859-1"),
+                body,
+            )
+        }
+    }
+
+    /// Jetty's error page. Druid's carries the stack trace of a 500 as well; this one does not.
     pub(super) fn page(status: StatusCode, message: &str, path: &str) -> Answer {
-        let escaped = message
-            .replace('&', "&amp;")
-            .replace('<', "&lt;")
-            .replace('"', "&quot;");
+        let escaped = escape(message);
+        let path = escape(path);
         let code = status.as_u16();
+        let cause = if status == StatusCode::INTERNAL_SERVER_ERROR {
+            format!("<tr><th>CAUSED BY:</th><td>{escaped}</td></tr>\n")
+        } else {
+            String::new()
+        };
         let body = format!(
             "<html>\n<head>\n<meta http-equiv=\"Content-Type\" content=\"text/html;charset=ISO-8859-1\"/>\n\
              <title>Error {code} {escaped}</title>\n</head>\n<body><h2>HTTP ERROR {code} {escaped}</h2>\n<table>\n\
              <tr><th>URI:</th><td>{path}</td></tr>\n<tr><th>STATUS:</th><td>{code}</td></tr>\n\
-             <tr><th>MESSAGE:</th><td>{escaped}</td></tr>\n<tr><th>SERVLET:</th><td>default</td></tr>\n</table>\n\n</body>\n</html>\n"
+             <tr><th>MESSAGE:</th><td>{escaped}</td></tr>\n<tr><th>SERVLET:</th><td>default</td></tr>\n{cause}</table>\n\n</body>\n</html>\n"
         );
+        // Of one byte each: what Latin 1 has not is a question mark.
+        let body: Vec<u8> = body
+            .chars()
+            .map(|letter| u8::try_from(letter).unwrap_or(b'?'))
+            .collect();
+        let family = Family::Page;
         Answer {
-            is_page: true,
+            family,
             ..Answer::new(status, Some("text/html;charset=iso-8859-1"), body)
         }
     }
 
-    /// The answer as HTTP. `cut` ends the body after that many bytes.
+    /// The same as JSON, for those who accept that and no page.
+    pub(super) fn json_page(status: StatusCode, message: &str, path: &str) -> Answer {
+        let message = quote(message);
+        let body = format!(
+            "{{\n\"servlet\":\"default\",\n\"cause0\":{message},\n\"message\":{message},\n\"url\":{},\n\"status\":\"{}\"\n}}",
+            quote(path),
+            status.as_u16()
+        );
+        Answer {
+            family: Family::Page,
+            ..Answer::labelled(status, body)
+        }
+    }
+
+    /// An answer that a test has made up.
+    pub(super) fn instead(status: StatusCode, media_type: &'static str, text: String) -> Answer {
+        let media_type = if media_type.is_empty() {
+            None
+        } else {
+            Some(media_type)
+        };
+        Answer::new(status, media_type, text)
+    }
+
+    fn length(&self) -> u64 {
+        self.text.len() as u64 + self.log.end.saturating_sub(self.log.start)
+    }
+
+    /// The answer as HTTP. `cut` ends the body after that many bytes, if it is longer.
     pub(super) fn into_http(
         self,
         method: &Method,
         date: &str,
         cut: Option<u64>,
     ) -> Response<Pieces> {
-        let (body, length) = match self.body {
-            Content::Text(text) => {
-                let length = text.len() as u64;
-                (
-                    Pieces {
-                        text: Some(text),
-                        log: 0..0,
-                        left: cut,
-                        flushed: false,
-                    },
-                    length,
-                )
-            }
-            Content::Log { from, to } => (
-                Pieces {
-                    text: None,
-                    log: from..to,
-                    left: cut,
-                    flushed: false,
-                },
-                to.saturating_sub(from),
-            ),
-        };
-        let is_error = self.status.is_client_error() || self.status.is_server_error();
-        let mut response = Response::new(body);
+        let length = self.length();
+        let cut = cut.filter(|cut| *cut < length);
+        let is_head = method == Method::HEAD;
+        let text = if is_head { Bytes::new() } else { self.text };
+        let mut response = Response::new(Pieces::new(text, self.log, cut));
         *response.status_mut() = self.status;
         if self.status == StatusCode::INTERNAL_SERVER_ERROR {
-            let phrase = ReasonPhrase::from_static(b"Server Error");
-            response.extensions_mut().insert(phrase);
+            // Jetty's words.
+            response
+                .extensions_mut()
+                .insert(ReasonPhrase::from_static(b"Server Error"));
         }
         let headers = response.headers_mut();
         let mut set = |name: HeaderName, value: &str| {
@@ -164,102 +242,63 @@ impl Answer {
                 headers.append(name, value);
             }
         };
-        let frame_ancestors = HeaderName::from_static("content-security-policy");
-        if self.is_page {
-            if method == Method::GET {
-                set(frame_ancestors, "frame-ancestors 'none'");
+        let policy = |set: &mut dyn FnMut(HeaderName, &str)| {
+            if method != Method::POST && !is_head {
+                set(header::CONTENT_SECURITY_POLICY, "frame-ancestors 'none'");
             }
-            set(header::CACHE_CONTROL, "must-revalidate,no-cache,no-store");
-        } else {
-            set(header::DATE, date);
-            if method != Method::POST {
-                set(header::CACHE_CONTROL, "no-cache, no-store, max-age=0");
-                set(frame_ancestors, "frame-ancestors 'none'");
+        };
+        match self.family {
+            Family::Druid => {
+                set(header::DATE, date);
+                if method != Method::POST {
+                    set(header::CACHE_CONTROL, "no-cache, no-store, max-age=0");
+                }
+                policy(&mut set);
             }
+            Family::Page => {
+                policy(&mut set);
+                set(header::CACHE_CONTROL, "must-revalidate,no-cache,no-store");
+            }
+            Family::Speechless if method == Method::POST => set(header::DATE, date),
+            Family::Speechless => policy(&mut set),
+            Family::Parser | Family::Filter => {}
         }
         if let Some(media_type) = self.media_type {
             set(header::CONTENT_TYPE, media_type);
         }
-        for (name, value) in self.fields {
+        if let Some(field) = self.field {
+            let (name, value) = *field;
             set(name, &value);
         }
-        let is_stream = !is_error && !self.is_page && self.status == StatusCode::OK;
-        if is_stream && method != Method::DELETE {
+        if self.status == StatusCode::OK && method != Method::DELETE {
             set(header::VARY, "Accept-Encoding, User-Agent");
         }
-        // Druid's own answers are chunked; pages, redirects, errors and logs have a length.
-        let is_log = self
-            .media_type
-            .is_some_and(|media_type| media_type.starts_with("text/plain;"));
-        if !is_stream || is_log {
+        let sized = match self.sized {
+            Length::Always => true,
+            Length::IfShort => length <= BUFFER,
+            Length::Never => length == 0,
+        };
+        if sized || matches!(self.family, Family::Page | Family::Parser) {
             set(header::CONTENT_LENGTH, &length.to_string());
+        }
+        if self.family == Family::Parser {
+            set(header::CONNECTION, "close");
         }
         response
     }
 }
 
-/// A body in pieces.
-#[derive(Debug)]
-pub(super) struct Pieces {
-    text: Option<Bytes>,
-    log: std::ops::Range<u64>,
-    /// Break off after so many bytes.
-    left: Option<u64>,
-    flushed: bool,
-}
-
-impl Body for Pieces {
-    type Data = Bytes;
-    type Error = io::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        if self.left == Some(0) {
-            // Once around, so that what came before the cut has left.
-            if !std::mem::replace(&mut self.flushed, true) {
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
-            }
-            return Poll::Ready(Some(Err(io::Error::other("cut on purpose"))));
+fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&apos;"),
+            other => out.push(other),
         }
-        let mut piece = match self.text.take() {
-            Some(text) => text,
-            None if self.log.is_empty() => return Poll::Ready(None),
-            None => {
-                let end = (self.log.start + PIECE).min(self.log.end);
-                let piece = log_bytes(self.log.start, end);
-                self.log.start = end;
-                piece
-            }
-        };
-        if let Some(left) = self.left {
-            piece.truncate(usize::try_from(left).unwrap_or(usize::MAX));
-            self.left = Some(left - piece.len() as u64);
-        }
-        if piece.is_empty() {
-            return Poll::Ready(None);
-        }
-        Poll::Ready(Some(Ok(Frame::data(piece))))
     }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::default()
-    }
-}
-
-/// The bytes of a simulated log: numbered lines of 32 bytes.
-pub(super) fn log_bytes(from: u64, to: u64) -> Bytes {
-    const LINE: u64 = 32;
-    let mut text = Vec::with_capacity(usize::try_from(to - from).unwrap_or(0) + 64);
-    let mut line = from / LINE;
-    let start = line * LINE;
-    while start + (text.len() as u64) < to {
-        text.extend_from_slice(format!("INFO [main] Line {line:>14}\n").as_bytes());
-        line += 1;
-    }
-    let skip = usize::try_from(from - start).unwrap_or(0);
-    let length = usize::try_from(to - from).unwrap_or(0);
-    Bytes::from(text).slice(skip..skip + length)
+    out
 }

@@ -1,24 +1,27 @@
-//! A simulated task.
+//! A simulated task and what the API tells of it.
 
+use hyper::body::Bytes;
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Map, Value, json};
+use serde::Serialize;
 
-use super::answer::log_bytes;
-
-/// A key of the task's context that decides how its simulation ends.
-const SIMULATE: &str = "simulate";
-
-/// Another: how long its log is, in bytes.
-const LOG_BYTES: &str = "simulateLogBytes";
+use super::spec::NewTask;
+use super::value::quote;
 
 /// A task's log unless its context says otherwise, in bytes.
 const DEFAULT_LOG: u64 = 4_096;
 
-/// The longest simulated log.
+/// The longest simulated log, in bytes.
 const LARGEST_LOG: u64 = 1 << 30;
 
-/// What Druid writes as "never".
+/// What Druid writes for "not known".
 const EPOCH: &str = "1970-01-01T00:00:00.000Z";
+
+/// Between the time that the store notes and the time that the runner notes, which lists show
+/// (recorded: 4 ms and more).
+const RUNNER_LAG: SignedDuration = SignedDuration::from_millis(4);
+
+/// Where the first slot's process listens; the others follow (Druid's default).
+const FIRST_PORT: usize = 8_100;
 
 /// Where a task stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,15 +35,19 @@ pub(super) enum Stage {
         success: bool,
         duration_ms: i64,
         message: Option<String>,
+        cancelled: bool,
     },
 }
 
-#[derive(Debug, Clone)]
+/// A stored task.
+#[derive(Debug)]
 pub(super) struct Task {
     pub(super) id: String,
+    group: String,
     pub(super) type_id: String,
     pub(super) datasource: String,
-    payload: Value,
+    /// As `GET /task/{id}` prints it.
+    pub(super) payload: Bytes,
     pub(super) created: Timestamp,
     pub(super) stage: Stage,
     run_time: SignedDuration,
@@ -53,41 +60,71 @@ pub(super) fn iso(time: Timestamp) -> String {
     format!("{time:.3}")
 }
 
+/// Druid's `TaskStatusPlus`, in its order.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct StatusPlus<'a> {
+    id: &'a str,
+    group_id: &'a str,
+    #[serde(rename = "type")]
+    type_id: &'a str,
+    created_time: String,
+    queue_insertion_time: String,
+    status_code: &'static str,
+    status: &'static str,
+    runner_status_code: &'static str,
+    duration: i64,
+    location: Location,
+    data_source: &'a str,
+    error_msg: Option<&'a str>,
+}
+
+/// Druid's `TaskStatus`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ShortStatus<'a> {
+    id: &'a str,
+    status: &'static str,
+    duration: i64,
+    error_msg: Option<&'a str>,
+    location: Location,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Location {
+    host: Option<&'static str>,
+    port: i64,
+    tls_port: i64,
+}
+
+const NOWHERE: Location = Location {
+    host: None,
+    port: -1,
+    tls_port: -1,
+};
+
 impl Task {
-    pub(super) fn new(
-        id: String,
-        type_id: &str,
-        datasource: &str,
-        spec: &Value,
-        created: Timestamp,
-        run_time: SignedDuration,
-    ) -> Task {
-        let context = spec.get("context");
-        let run_time = match (type_id, spec.get("runTime").and_then(Value::as_i64)) {
-            ("noop", Some(millis)) => SignedDuration::from_millis(millis.max(0)),
-            ("noop", None) => SignedDuration::from_millis(2_500),
-            _ => run_time,
-        };
-        let of_context = |key: &str| context.and_then(|context| context.get(key));
+    pub(super) fn new(new: NewTask, created: Timestamp, run_time: SignedDuration) -> Task {
         Task {
-            payload: payload(&id, spec),
-            id,
-            type_id: type_id.to_owned(),
-            datasource: datasource.to_owned(),
+            id: new.id,
+            group: new.group,
+            type_id: new.type_id,
+            datasource: new.datasource,
+            payload: new.payload.into(),
             created,
             stage: Stage::Pending,
-            run_time,
-            fails: of_context(SIMULATE).and_then(Value::as_str) == Some("failed"),
-            log_length: of_context(LOG_BYTES)
-                .and_then(Value::as_u64)
-                .unwrap_or(DEFAULT_LOG)
-                .min(LARGEST_LOG),
+            run_time: new.run_time.unwrap_or(run_time),
+            fails: new.fails,
+            log_length: new.log_length.unwrap_or(DEFAULT_LOG).min(LARGEST_LOG),
         }
     }
 
     pub(super) fn ends_at(&self) -> Option<Timestamp> {
         match self.stage {
-            Stage::Running { since, .. } => since.saturating_add(self.run_time).ok(),
+            Stage::Running { since, .. } => {
+                Some(since.checked_add(self.run_time).unwrap_or(Timestamp::MAX))
+            }
             Stage::Pending | Stage::Ended { .. } => None,
         }
     }
@@ -105,9 +142,11 @@ impl Task {
             success: !self.fails,
             duration_ms,
             message,
+            cancelled: false,
         };
     }
 
+    /// Ends what has not ended, as Druid does on request: failed, with no duration (recorded).
     pub(super) fn shut_down(&mut self) {
         if !self.is_ended() {
             let message = Some("Shutdown request from user".to_owned());
@@ -115,6 +154,7 @@ impl Task {
                 success: false,
                 duration_ms: -1,
                 message,
+                cancelled: true,
             };
         }
     }
@@ -127,119 +167,114 @@ impl Task {
         }
     }
 
-    /// `TaskStatusPlus`. A list keeps the runner's times for what is not finished; a single status
-    /// does not (recorded).
-    pub(super) fn status(&self, in_list: bool) -> Value {
-        let created = iso(self.created);
-        let (runner, duration, location, message) = match &self.stage {
-            Stage::Pending => ("PENDING", -1, nowhere(), None),
+    fn message(&self) -> Option<&str> {
+        match &self.stage {
+            Stage::Pending | Stage::Running { .. } => None,
+            Stage::Ended { message, .. } => message.as_deref(),
+        }
+    }
+
+    fn duration(&self) -> i64 {
+        match self.stage {
+            Stage::Pending | Stage::Running { .. } => -1,
+            Stage::Ended { duration_ms, .. } => duration_ms,
+        }
+    }
+
+    fn status_plus(&self, in_list: bool) -> StatusPlus<'_> {
+        let (runner_status_code, location) = match self.stage {
+            Stage::Pending => ("PENDING", NOWHERE),
             Stage::Running { slot, .. } => {
-                let location = json!({"host": "127.0.0.1", "port": 8100 + slot, "tlsPort": -1});
-                ("RUNNING", -1, location, None)
+                let port = i64::try_from(FIRST_PORT + slot).unwrap_or(-1);
+                (
+                    "RUNNING",
+                    Location {
+                        host: Some("127.0.0.1"),
+                        port,
+                        tls_port: -1,
+                    },
+                )
             }
+            Stage::Ended { .. } if in_list => ("NONE", NOWHERE),
             Stage::Ended {
-                duration_ms,
-                message,
-                ..
-            } => (
-                if in_list { "NONE" } else { "WAITING" },
-                *duration_ms,
-                nowhere(),
-                message.clone(),
-            ),
+                cancelled: true, ..
+            } => ("PENDING", NOWHERE),
+            Stage::Ended {
+                cancelled: false, ..
+            } => ("WAITING", NOWHERE),
         };
-        let queued = if in_list && !self.is_ended() {
-            created.clone()
+        let (created_time, queue_insertion_time) = if in_list && !self.is_ended() {
+            let seen = iso(self.created.checked_add(RUNNER_LAG).unwrap_or(self.created));
+            (seen.clone(), seen)
         } else {
-            EPOCH.to_owned()
+            (iso(self.created), EPOCH.to_owned())
         };
-        json!({
-            "id": self.id,
-            "groupId": self.payload.get("groupId"),
-            "type": self.type_id,
-            "createdTime": created,
-            "queueInsertionTime": queued,
-            "statusCode": self.code(),
-            "status": self.code(),
-            "runnerStatusCode": runner,
-            "duration": duration,
-            "location": location,
-            "dataSource": self.datasource,
-            "errorMsg": message,
+        StatusPlus {
+            id: &self.id,
+            group_id: &self.group,
+            type_id: &self.type_id,
+            created_time,
+            queue_insertion_time,
+            status_code: self.code(),
+            status: self.code(),
+            runner_status_code,
+            duration: self.duration(),
+            location,
+            data_source: &self.datasource,
+            error_msg: self.message(),
+        }
+    }
+
+    /// An entry of a list: of what has not ended, the runner's times.
+    pub(super) fn listed(&self) -> StatusPlus<'_> {
+        self.status_plus(true)
+    }
+
+    /// The answer of `/status`.
+    pub(super) fn status(&self) -> String {
+        #[derive(Serialize)]
+        struct Answer<'a> {
+            task: &'a str,
+            status: StatusPlus<'a>,
+        }
+        print(&Answer {
+            task: &self.id,
+            status: self.status_plus(false),
         })
     }
 
     /// An entry of a `taskStatus` answer; its location is always nowhere (recorded).
-    pub(super) fn short_status(&self) -> Value {
-        let (duration, message) = match &self.stage {
-            Stage::Pending | Stage::Running { .. } => (-1, None),
-            Stage::Ended {
-                duration_ms,
-                message,
-                ..
-            } => (*duration_ms, message.clone()),
-        };
-        json!({
-            "id": self.id,
-            "status": self.code(),
-            "duration": duration,
-            "errorMsg": message,
-            "location": nowhere(),
-        })
+    pub(super) fn short(&self) -> ShortStatus<'_> {
+        ShortStatus {
+            id: &self.id,
+            status: self.code(),
+            duration: self.duration(),
+            error_msg: self.message(),
+            location: NOWHERE,
+        }
     }
 
-    pub(super) fn payload(&self) -> &Value {
-        &self.payload
-    }
-
-    /// A report, which a `noop` and a task that has not ended do not have (recorded).
-    pub(super) fn reports(&self) -> Option<Value> {
-        if !self.is_ended() || self.type_id == "noop" {
+    /// A report, which only an ingestion that has ended has (recorded).
+    pub(super) fn reports(&self) -> Option<String> {
+        let ingests = ["index", "single_phase", "partial", "compact"];
+        if !self.is_ended() || !ingests.iter().any(|kind| self.type_id.starts_with(kind)) {
             return None;
         }
-        Some(json!({
-            "ingestionStatsAndErrors": {
-                "type": "ingestionStatsAndErrors",
-                "taskId": self.id,
-                "payload": {
-                    "ingestionState": if self.code() == "SUCCESS" { "COMPLETED" } else { "BUILD_SEGMENTS" },
-                    "unparseableEvents": {},
-                    "rowStats": {"buildSegments": {"processed": 3, "processedBytes": 0, "processedWithError": 0, "thrownAway": 0, "unparseable": 0}},
-                    "errorMsg": Value::Null,
-                    "segmentAvailabilityConfirmed": false,
-                    "segmentAvailabilityWaitTimeMs": 0,
-                },
-            },
-        }))
-    }
-
-    /// The end of the log, for short reads.
-    pub(super) fn log_tail(&self, length: u64) -> hyper::body::Bytes {
-        log_bytes(self.log_length.saturating_sub(length), self.log_length)
+        let state = if self.code() == "SUCCESS" {
+            "COMPLETED"
+        } else {
+            "BUILD_SEGMENTS"
+        };
+        let stats = r#"{"processed":3,"processedBytes":150,"processedWithError":0,"thrownAway":0,"unparseable":0}"#;
+        let message = self.message().map_or("null".to_owned(), quote);
+        Some(format!(
+            r#"{{"ingestionStatsAndErrors":{{"type":"ingestionStatsAndErrors","taskId":{},"payload":{{"ingestionState":"{state}","unparseableEvents":{{}},"rowStats":{{"determinePartitions":{stats},"buildSegments":{stats}}},"errorMsg":{message},"segmentAvailabilityConfirmed":false,"segmentAvailabilityWaitTimeMs":0}}}}}}"#,
+            quote(&self.id)
+        ))
     }
 }
 
-fn nowhere() -> Value {
-    json!({"host": Value::Null, "port": -1, "tlsPort": -1})
-}
-
-/// The spec as Druid prints it back: with an id, a group, a context and a resource.
-fn payload(id: &str, spec: &Value) -> Value {
-    let mut printed = Map::new();
-    if let Value::Object(fields) = spec {
-        printed.clone_from(fields);
-    }
-    printed.insert("id".to_owned(), id.into());
-    printed.entry("groupId").or_insert_with(|| id.into());
-    let context = printed.entry("context").or_insert_with(|| json!({}));
-    if let Value::Object(context) = context {
-        context.entry("forceTimeChunkLock").or_insert(true.into());
-        context
-            .entry("useLineageBasedSegmentAllocation")
-            .or_insert(true.into());
-    }
-    printed
-        .entry("resource")
-        .or_insert_with(|| json!({"availabilityGroup": id, "requiredCapacity": 1}));
-    Value::Object(printed)
+/// JSON of a shape that always has one.
+pub(super) fn print(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
 }

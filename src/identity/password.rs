@@ -33,7 +33,7 @@ pub fn hash_password(password: &str) -> Result<String, HashError> {
         .map_err(HashError::Failed)
 }
 
-/// Is this a hash that [`matches`] can check? Tells why not.
+/// Is this a hash that [`matches()`] can check? Tells why not.
 pub(super) fn check(hash: &str) -> Result<(), &'static str> {
     let parsed = PasswordHash::new(hash).map_err(|_| "it is not a PHC string")?;
     if Algorithm::try_from(parsed.algorithm.as_str()) != Ok(Algorithm::Argon2id) {

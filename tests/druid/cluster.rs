@@ -62,12 +62,12 @@ impl Cluster {
     /// Brings a node that has ended back.
     pub fn revive(&self, address: SocketAddr) {
         let number = self.number(address);
-        Command::new("setsid")
-            .arg("bash")
+        let started = Command::new("setsid")
+            .args(["--fork", "bash"])
             .arg(self.folder.path().join(format!("start-{number}")))
             .stdin(Stdio::null())
-            .spawn()
-            .expect("the script runs");
+            .status();
+        assert!(started.expect("setsid runs").success());
     }
 
     fn number(&self, address: SocketAddr) -> usize {

@@ -4,6 +4,13 @@
 //! without the variable that part is skipped. Where the embedded Overlord and the real one differ,
 //! the suite fails for one of them.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test reads files and the clock, and prints what it measured"
+)]
+
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -48,17 +55,12 @@ async fn embedded() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn real_druid() {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a test is told what to run by its environment"
-    )]
     let Ok(version) = std::env::var("OVERGATE_DRUID") else {
         eprintln!("SKIPPED: OVERGATE_DRUID is not set, no real Druid is asked");
         return;
     };
     let part =
         |name: &str, begun: Instant| println!("{name}: {:.1} s", begun.elapsed().as_secs_f64());
-    #[expect(clippy::disallowed_methods, reason = "a test measures real time")]
     let now = Instant::now;
     let begun = now();
     let cluster = Cluster::start(&version);

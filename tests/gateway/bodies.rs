@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::support::client::{Call, Client};
+use crate::support::client::{Answer, Call, Client};
 use crate::support::rig::{PASSWORD, Rig, api};
 
 /// A valid task of exactly `size` bytes.
@@ -295,10 +295,9 @@ async fn a_large_log_arrives_byte_for_byte() {
     let through = rig.get("wiki", "/task/big/log").await;
     assert_eq!(through.body.len(), LENGTH);
     assert_eq!(sha(&through.body), sha(&direct.body));
-    assert_eq!(
-        through.header("Content-Length"),
-        Some(LENGTH.to_string().as_str())
-    );
+    // Druid gives small logs a length and large ones chunks (recorded); either is kept.
+    let length = |answer: &Answer| answer.header("Content-Length").map(str::to_owned);
+    assert_eq!(length(&through), length(&direct));
     let tail = rig.get("wiki", "/task/big/log?offset=-1000").await;
     assert_eq!(tail.body, through.body[LENGTH - 1_000..]);
     let past = rig.get("wiki", "/task/big/log?offset=99999999").await;

@@ -1,5 +1,12 @@
 //! The gateway in process, before an embedded Overlord whose every state can be had at will.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test reads files and the clock, and prints what it measured"
+)]
+
 #[path = "../support/mod.rs"]
 mod support;
 
