@@ -18,7 +18,7 @@ use super::head;
 use super::problem::Problem;
 use crate::admission::Trace;
 use crate::identity::Authenticator;
-use crate::listener::{Arrival, Drain, EdgeRefusal, Phase, Serve, Verdict};
+use crate::listener::{Arrival, Drain, EdgeRefusal, Serve, Verdict};
 use crate::route::Subject;
 use crate::telemetry::{Outcome, Stage, Telemetry};
 use crate::upstream::{Node, Trail};
@@ -251,9 +251,8 @@ impl Gateway {
 impl Serve for Gateway {
     async fn serve(&self, mut session: ServerSession, arrival: Arrival) -> Option<Stream> {
         self.run(&mut session, arrival).await;
-        if self.drain.phase() >= Phase::LameDuck {
-            session.set_keepalive(None);
-        }
+        // Whether the connection is kept was said in the answer's header: a drain that has begun
+        // since does not take it back, or the client's next request would be lost.
         let reusable = session.finish().await.ok().flatten()?;
         Some(reusable.into_parts().0)
     }
