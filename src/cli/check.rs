@@ -4,9 +4,11 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::terminal::{Palette, complain, print};
-use crate::config::{self, LoadError};
+use crate::config::{self, Config, LoadError};
 use crate::identity::Users;
+use crate::listener;
 use crate::server::chain;
+use crate::upstream::check_ca;
 
 pub(super) fn run(path: &Path) -> ExitCode {
     let palette = Palette::of_stdout();
@@ -29,13 +31,13 @@ pub(super) fn run(path: &Path) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let users = config.users.iter().cloned();
-    if let Err(error) = Users::new(0, users.map(|user| (user.name, user.password, user.roles))) {
-        print(&format!(
-            "{}: {}",
-            path.display(),
-            palette.bad(&error.to_string())
-        ));
+    let problems = beyond_the_text(&config);
+    if !problems.is_empty() {
+        let mut text = String::new();
+        for problem in problems {
+            text.push_str(&format!("{}: {}\n", path.display(), palette.bad(&problem)));
+        }
+        print(&text);
         return ExitCode::FAILURE;
     }
     let text = format!(
@@ -49,4 +51,23 @@ pub(super) fn run(path: &Path) -> ExitCode {
         config.rate_limits.len(),
     );
     print(&text)
+}
+
+/// What only a look at hashes and files shows.
+fn beyond_the_text(config: &Config) -> Vec<String> {
+    let users = config.users.iter().cloned();
+    let users = Users::new(0, users.map(|user| (user.name, user.password, user.roles)));
+    let tls = config.listener.tls.as_ref();
+    let tls = tls.map_or(Ok(()), |files| {
+        listener::acceptor(&files.certificate, &files.key).map(drop)
+    });
+    let ca = config.upstream.ca.as_deref().map_or(Ok(()), check_ca);
+    [
+        users.err().map(|error| error.to_string()),
+        tls.err().map(|error| error.to_string()),
+        ca.err().map(|error| error.to_string()),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }

@@ -44,11 +44,12 @@ pub(super) fn run(config: &Path) -> ExitCode {
             }
             complain(&format!("overgate: {}", chain(&error)));
             match error {
-                StartError::Config(_) | StartError::User(_) | StartError::Credentials => {
-                    ExitCode::from(UNUSABLE)
-                }
-                StartError::Schema(_)
+                StartError::Config(_)
+                | StartError::User(_)
+                | StartError::Credentials
                 | StartError::Tls(_)
+                | StartError::Ca(_) => ExitCode::from(UNUSABLE),
+                StartError::Schema(_)
                 | StartError::Listen { .. }
                 | StartError::AccessLog { .. }
                 | StartError::System(_)

@@ -23,7 +23,7 @@ use crate::listener::{self, Drain, Listener, Phase, TlsError};
 use crate::quota::{Clock, Limiter};
 use crate::schema::{SchemaError, SchemaSet};
 use crate::telemetry::{AccessLog, Metrics, Readings, Telemetry};
-use crate::upstream::{Overlords, Owners};
+use crate::upstream::{CaError, Overlords, Owners};
 use parts::{access_log, edge, generation, socket, upstream};
 use reload::Reloader;
 
@@ -48,6 +48,9 @@ pub enum StartError {
     /// The listener's certificate.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The Overlords' CA certificates.
+    #[error(transparent)]
+    Ca(#[from] CaError),
     /// A credential that cannot stand in a header.
     #[error("the upstream credentials cannot be sent in a header")]
     Credentials,

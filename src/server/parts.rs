@@ -81,11 +81,7 @@ pub(super) fn upstream(config: &Config) -> Result<Upstream, StartError> {
     let settings = crate::upstream::Settings {
         nodes: nodes.collect(),
         authorization,
-        ca: from
-            .ca
-            .as_ref()
-            .and_then(|path| path.to_str())
-            .map(str::to_owned),
+        ca: from.ca.clone(),
         probe_interval: from.probe_interval,
         connect_timeout: from.connect_timeout,
         response_timeout: from.response_timeout,
@@ -94,7 +90,7 @@ pub(super) fn upstream(config: &Config) -> Result<Upstream, StartError> {
         idle_timeout: from.idle_timeout,
         wall_clock,
     };
-    let overlords = Overlords::new(settings, u64::from_le_bytes(random::<8>()?));
+    let overlords = Overlords::new(settings, u64::from_le_bytes(random::<8>()?))?;
     let owners = Arc::new(Owners::new(overlords.clone()));
     let probe = tokio::spawn(overlords.clone().probe());
     Ok(Upstream {

@@ -6,23 +6,22 @@ mod leader;
 mod owner;
 mod probe;
 mod stored;
+mod trust;
 
 pub use attempt::{Answer, Head, ReadError, Request, SendError};
 pub use exchange::{Failure, Plan, Trail};
 pub use leader::{LeaderView, NodeState};
 pub use owner::Owners;
 pub use stored::{Submission, Submitted};
+pub use trust::{CaError, check_ca};
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::HeaderValue;
-use pingora::connectors::ConnectorOptions;
 use pingora::connectors::http::Connector;
 use tokio::sync::{Notify, watch};
-
-/// Upstream connections that are kept, in all.
-const POOL_SIZE: usize = 128;
 
 /// How to reach the Overlords.
 #[derive(Debug, Clone)]
@@ -32,7 +31,7 @@ pub struct Settings {
     /// The gateway's own `Authorization`.
     pub authorization: Option<HeaderValue>,
     /// A file of CA certificates for TLS nodes; the system's store without.
-    pub ca: Option<String>,
+    pub ca: Option<PathBuf>,
     /// How often each node is asked whether it leads.
     pub probe_interval: Duration,
     /// Opening a connection, TLS included.
@@ -84,18 +83,19 @@ pub struct Overlords {
 
 impl Overlords {
     /// Connects to nobody yet; [`Overlords::probe`] finds the leader. `seed` makes the jitter.
-    pub fn new(settings: Settings, seed: u64) -> Arc<Overlords> {
-        let mut options = ConnectorOptions::new(POOL_SIZE);
-        options.ca_file.clone_from(&settings.ca);
+    ///
+    /// # Errors
+    /// [`CaError`]
+    pub fn new(settings: Settings, seed: u64) -> Result<Arc<Overlords>, CaError> {
         let nodes = settings.nodes.len();
-        Arc::new(Overlords {
-            connector: Connector::new(Some(options)),
+        Ok(Arc::new(Overlords {
+            connector: trust::connector(settings.ca.as_deref())?,
             addresses: attempt::Addresses::new(nodes),
             view: watch::Sender::new(LeaderView::new(nodes)),
             wake: std::iter::repeat_with(Notify::new).take(nodes).collect(),
             jitter: Mutex::new(seed | 1),
             settings,
-        })
+        }))
     }
 
     /// What is known of the nodes now.

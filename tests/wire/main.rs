@@ -13,3 +13,4 @@ mod support;
 mod edge;
 mod process;
 mod signals;
+mod tls;
