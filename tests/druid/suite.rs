@@ -108,7 +108,7 @@ pub async fn run(gateway: SocketAddr, version: &str) {
     lists(&suite).await;
     shutdowns(&suite).await;
     ingestion(&suite, version).await;
-    rest(&suite, version).await;
+    rest(&suite).await;
 }
 
 async fn submissions(suite: &Suite, version: &str) {
@@ -365,7 +365,7 @@ async fn ingestion(suite: &Suite, version: &str) {
     assert_eq!(segments.status, if major(version) < 31 { 200 } else { 404 });
 }
 
-async fn rest(suite: &Suite, version: &str) {
+async fn rest(suite: &Suite) {
     let pending = suite
         .send(Call::new("DELETE", &api("/pendingSegments/wiki_suite")).login("admin", PASSWORD))
         .await;
@@ -418,5 +418,4 @@ async fn rest(suite: &Suite, version: &str) {
         suite.post("/supervisor/suspendAll").await.json(),
         json!({"status": "success"})
     );
-    let _ = version;
 }
