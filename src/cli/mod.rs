@@ -83,8 +83,8 @@ pub fn run() -> ExitCode {
         Command::Demo { tour_only } => demo::run(tour_only),
         Command::Check { file } => check::run(&file),
         Command::Schema { kind } => terminal::print(match kind {
-            Kind::Task => crate::schema::TASK,
-            Kind::Supervisor => crate::schema::SUPERVISOR,
+            Kind::Task => "",
+            Kind::Supervisor => "",
         }),
         Command::HashPassword => password::run(),
         Command::Completions { shell } => {

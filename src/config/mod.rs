@@ -24,8 +24,10 @@ pub use reload::Watch;
 pub use secret::Secret;
 
 use crate::druid::DruidVersion;
+use crate::finding::{Code, Level, Levels};
 use crate::policy::Role;
 use crate::quota::RateLimit;
+use crate::schema::{SchemaSet, TableError};
 
 /// A whole configuration, checked.
 #[derive(Debug, Clone, PartialEq)]
@@ -175,6 +177,28 @@ pub struct Validation {
     pub max_depth: usize,
     /// The most JSON values in one body.
     pub max_values: usize,
+    /// Codes that do something else than by default.
+    pub levels: Vec<(Code, Level)>,
+    /// Types of extensions that pass unjudged: the kind (`input_source`), and the id.
+    pub types: Vec<(&'static str, String)>,
+}
+
+impl Validation {
+    /// The schemas that judge for a release of Druid.
+    ///
+    /// # Errors
+    /// [`TableError`]: an embedded table cannot be used.
+    pub fn schemas(&self, version: DruidVersion) -> Result<SchemaSet, TableError> {
+        let mut levels = Levels::default();
+        for (code, level) in &self.levels {
+            levels.set(*code, *level);
+        }
+        let mut schemas = SchemaSet::load(version, levels)?;
+        for (kind, id) in &self.types {
+            schemas.allow(kind, id);
+        }
+        Ok(schemas)
+    }
 }
 
 /// `[drain]`

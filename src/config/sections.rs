@@ -15,6 +15,8 @@ use super::{
     TlsFiles, Upstream, UpstreamCredentials, Validation,
 };
 use crate::druid::DruidVersion;
+use crate::finding::{CODES, Code, Level};
+use crate::schema::type_kinds;
 
 type Resolve<'r> = &'r dyn Fn(&str) -> Result<String, String>;
 
@@ -247,12 +249,54 @@ fn validation(table: Table<'_, '_>) -> Validation {
         max_values: table
             .count("max_values", 100..=10_000_000)
             .unwrap_or(1_000_000),
+        levels: levels(table.table("levels")),
+        types: types(table.table("types")),
     };
     if read.body_memory < read.max_body_size {
         table.wrong_value("body_memory", "this is less than `max_body_size`", None);
     }
     table.finish();
     read
+}
+
+/// What a code does, by its name.
+fn levels(table: Table<'_, '_>) -> Vec<(Code, Level)> {
+    const LEVELS: [(&str, Level); 4] = [
+        ("deny", Level::Deny),
+        ("warn", Level::Warn),
+        ("audit", Level::Audit),
+        ("off", Level::Off),
+    ];
+    let mut levels = Vec::new();
+    for row in CODES {
+        let name = row.code.name();
+        let Some(level) = table.choice(name, &LEVELS) else {
+            continue;
+        };
+        if row.code.is_certain() {
+            let message = "this always refuses: such a body cannot be read or authorized";
+            table.wrong_value(name, message, None);
+        }
+        levels.push((row.code, level));
+    }
+    table.finish();
+    levels
+}
+
+/// Types that pass unjudged, by their kind.
+fn types(table: Table<'_, '_>) -> Vec<(&'static str, String)> {
+    let id = |text: &str| match text {
+        "" => Err("this is empty"),
+        text if text.len() > 200 => Err("this is longer than 200 bytes"),
+        text => Ok(text.to_owned()),
+    };
+    let mut types = Vec::new();
+    for kind in type_kinds() {
+        let ids = table.list(kind, id).unwrap_or_default();
+        types.extend(ids.into_iter().map(|id| (kind, id)));
+    }
+    table.finish();
+    types
 }
 
 fn drain(table: Table<'_, '_>) -> Drain {

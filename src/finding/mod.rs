@@ -1,10 +1,12 @@
 //! One shape for everything that is said about a document.
 
 mod code;
+mod level;
 
 use serde::Serialize;
 
-pub use code::{CODES, Code, Severity};
+pub use code::{CODES, Code, CodeRow, Severity};
+pub use level::{Level, Levels};
 
 use crate::json::{Document, Invalid, InvalidKind, Node, Position, Span};
 
@@ -41,6 +43,20 @@ pub struct Finding {
     pub effect: Option<String>,
     /// What was probably meant.
     pub suggestion: Option<Suggestion>,
+    /// The change that does it, if one does.
+    #[serde(skip)]
+    pub edit: Option<Edit>,
+    #[serde(skip)]
+    span: Span,
+}
+
+/// A change of the text: these bytes become that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edit {
+    /// Which bytes.
+    pub span: Span,
+    /// JSON.
+    pub text: String,
 }
 
 /// What was probably meant.
@@ -78,7 +94,10 @@ impl Finding {
     ) -> Finding {
         let start = document.position(span.start);
         let end = document.position(span.end);
-        Finding::placed(code, cut(pointer), start, end, message)
+        Finding {
+            span,
+            ..Finding::placed(code, cut(pointer), start, end, message)
+        }
     }
 
     fn placed(
@@ -99,6 +118,8 @@ impl Finding {
             message,
             effect: None,
             suggestion: None,
+            edit: None,
+            span: Span { start: 0, end: 0 },
         }
     }
 
@@ -109,14 +130,60 @@ impl Finding {
         self
     }
 
-    /// With what was probably meant, in the place of the value.
+    /// With the text that was probably meant, in the place of the value.
     #[must_use]
     pub fn suggest(mut self, text: impl Into<String>) -> Finding {
+        let text = text.into();
+        self.replace(serde_json::Value::from(text.as_str()).to_string());
+        self.suggestion(text, None)
+    }
+
+    /// With the JSON that was probably meant, in the place of the value.
+    #[must_use]
+    pub fn suggest_json(mut self, json: impl Into<String>) -> Finding {
+        let json = json.into();
+        self.replace(json.clone());
+        self.suggestion(json, None)
+    }
+
+    /// With the name that was probably meant, in the place of the key that it is about.
+    #[must_use]
+    pub fn rename(mut self, name: &str) -> Finding {
+        self.replace(serde_json::Value::from(name).to_string());
+        let holder = self
+            .pointer
+            .rsplit_once('/')
+            .map_or("", |(holder, _)| holder);
+        let pointer = pointer_below(holder, name);
+        self.suggestion(name, Some(pointer))
+    }
+
+    /// With a value that is missing below the object that it is about.
+    #[must_use]
+    pub fn suggest_below(self, name: &str, text: impl Into<String>) -> Finding {
+        let pointer = pointer_below(&self.pointer, name);
+        self.suggestion(text, Some(pointer))
+    }
+
+    /// With the place where it belongs.
+    #[must_use]
+    pub fn suggest_place(self, name: impl Into<String>, pointer: String) -> Finding {
+        self.suggestion(name, Some(cut(pointer)))
+    }
+
+    fn suggestion(mut self, text: impl Into<String>, pointer: Option<String>) -> Finding {
         self.suggestion = Some(Suggestion {
             text: text.into(),
-            pointer: self.pointer.clone(),
+            pointer: pointer.unwrap_or_else(|| self.pointer.clone()),
         });
         self
+    }
+
+    fn replace(&mut self, text: String) {
+        self.edit = Some(Edit {
+            span: self.span,
+            text,
+        });
     }
 
     /// The finding that stands for bytes which are no document.
@@ -143,15 +210,15 @@ impl Finding {
 fn explain(kind: InvalidKind) -> (Code, Option<&'static str>) {
     match kind {
         InvalidKind::NotUtf8 | InvalidKind::ByteOrderMark => (
-            Code::NotUtf8,
+            Code::AmbiguousEncoding,
             Some("Druid decodes UTF-16, UTF-32 and overlong UTF-8 too, and reads another text"),
         ),
-        InvalidKind::Empty => (Code::InvalidJson, Some("Druid answers 500")),
+        InvalidKind::Empty => (Code::MalformedJson, Some("Druid answers 500")),
         InvalidKind::TrailingText => (
             Code::TrailingText,
             Some("Druid reads the first value and ignores the rest without a word"),
         ),
-        InvalidKind::Syntax(_) => (Code::InvalidJson, None),
+        InvalidKind::Syntax(_) => (Code::MalformedJson, None),
         InvalidKind::DuplicateKey => (
             Code::DuplicateKey,
             Some("Druid takes the first `type` and the last of any other key, without a word"),
@@ -194,6 +261,12 @@ pub fn quote(text: &str) -> String {
 /// paragraph separators.
 fn is_invisible(character: char) -> bool {
     matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+/// The pointer of a field of what another one leads to.
+fn pointer_below(holder: &str, name: &str) -> String {
+    let token = name.replace('~', "~0").replace('/', "~1");
+    format!("{holder}/{token}")
 }
 
 /// A pointer of bearable length.

@@ -36,6 +36,11 @@ impl<'d> Node<'d> {
         (self.cell().next as usize).saturating_sub(self.index as usize)
     }
 
+    /// Is it that node, or does it hold it?
+    pub(crate) fn holds(self, other: Node<'_>) -> bool {
+        self.index <= other.index && other.index < self.cell().next
+    }
+
     /// What it is.
     pub fn kind(self) -> Kind {
         self.cell().kind
@@ -123,8 +128,14 @@ impl<'d> Node<'d> {
             .map(|(_, value)| value)
     }
 
-    fn is_key(self, key: &str, hash: u32) -> bool {
+    /// Is it a key of this name, whose hash is given?
+    pub(crate) fn is_key(self, key: &str, hash: u32) -> bool {
         self.cell().extra == hash && self.as_str().is_some_and(|name| name == key)
+    }
+
+    /// A key's hash, that of its meaning.
+    pub(crate) fn key_hash(self) -> u32 {
+        self.cell().extra
     }
 
     /// An array's elements.

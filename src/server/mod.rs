@@ -21,7 +21,7 @@ use crate::gateway::{BodyMemory, Gateway, Parts};
 use crate::identity::{Authenticator, InvalidUser};
 use crate::listener::{self, Drain, Listener, Phase, TlsError};
 use crate::quota::{Clock, Limiter};
-use crate::schema::{SchemaError, SchemaSet};
+use crate::schema::TableError;
 use crate::telemetry::{AccessLog, Metrics, Readings, Telemetry};
 use crate::upstream::{CaError, Overlords, Owners};
 use parts::{access_log, edge, generation, socket, upstream};
@@ -44,7 +44,7 @@ pub enum StartError {
     User(#[from] InvalidUser),
     /// An embedded schema.
     #[error(transparent)]
-    Schema(#[from] SchemaError),
+    Schema(#[from] TableError),
     /// The listener's certificate.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -90,7 +90,6 @@ pub struct Server {
     state: Arc<State>,
     upstream: Upstream,
     limiter: Arc<Limiter>,
-    schemas: Arc<SchemaSet>,
 }
 
 /// The upstream side of a generation, with the task that probes it.
@@ -202,12 +201,11 @@ impl Server {
             Clock::new(move || clock_of_limits()),
             MOST_LIMITER_KEYS,
         ));
-        let schemas = Arc::new(SchemaSet::load()?);
         let access_log = access_log(&config.telemetry.access_log)?;
         let metrics = Arc::new(Metrics::new(config.telemetry.max_datasource_labels));
         let drain = Arc::new(Drain::default());
         let upstream = upstream(&config)?;
-        let generation = generation(&config, 1, &upstream, &limiter, &schemas)?;
+        let generation = generation(&config, 1, &upstream, &limiter)?;
         let gateway = Arc::new(Gateway::new(Parts {
             generation,
             authenticator: Authenticator::new(&random::<32>()?),
@@ -244,7 +242,6 @@ impl Server {
             state,
             upstream,
             limiter,
-            schemas,
         })
     }
 
@@ -287,7 +284,6 @@ impl Server {
             gateway: self.gateway.clone(),
             listener: self.listener.clone(),
             limiter: self.limiter,
-            schemas: self.schemas,
             state: self.state.clone(),
         };
         let mut watch = reloader.path.as_deref().map(config::Watch::new);

@@ -19,7 +19,6 @@ use crate::json::Limits;
 use crate::listener;
 use crate::policy::PolicySet;
 use crate::quota::Limiter;
-use crate::schema::SchemaSet;
 use crate::telemetry::AccessLog;
 use crate::upstream::{Node, Overlords, Owners};
 
@@ -106,7 +105,6 @@ pub(super) fn generation(
     number: u64,
     upstream: &Upstream,
     limiter: &Arc<Limiter>,
-    schemas: &Arc<SchemaSet>,
 ) -> Result<Generation, StartError> {
     let users = config.users.iter().cloned();
     let users = users.map(|user| (user.name, user.password, user.roles));
@@ -120,7 +118,7 @@ pub(super) fn generation(
             policies: PolicySet::new(config.roles.iter().cloned()),
             rate_limits: config.rate_limits.clone(),
             limiter: limiter.clone(),
-            schemas: schemas.clone(),
+            schemas: Arc::new(config.validation.schemas(config.upstream.druid_version)?),
             json: Limits {
                 depth: config.validation.max_depth,
                 values: config.validation.max_values,

@@ -11,7 +11,6 @@ use crate::config::{self, Config, LoadError};
 use crate::gateway::Gateway;
 use crate::listener::Listener;
 use crate::quota::Limiter;
-use crate::schema::SchemaSet;
 
 /// Exchanges of an old generation may go on this long with its view of the Overlords.
 const FAREWELL: Duration = Duration::from_secs(120);
@@ -24,7 +23,6 @@ pub(super) struct Reloader {
     pub(super) gateway: Arc<Gateway>,
     pub(super) listener: Arc<Listener<Gateway>>,
     pub(super) limiter: Arc<Limiter>,
-    pub(super) schemas: Arc<SchemaSet>,
     pub(super) state: Arc<State>,
 }
 
@@ -77,7 +75,7 @@ impl Reloader {
             .then(|| upstream(&config))
             .transpose()?;
         let side = changed.as_ref().unwrap_or(&self.upstream);
-        let generation = match generation(&config, number, side, &self.limiter, &self.schemas) {
+        let generation = match generation(&config, number, side, &self.limiter) {
             Ok(generation) => generation,
             Err(error) => {
                 if let Some(unused) = changed {

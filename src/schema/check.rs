@@ -1,0 +1,305 @@
+//! One walk over a document along its types: the fast form and the form with findings are the same
+//! code, so they cannot disagree.
+//!
+//! Every value is looked at once, whatever the document: a discriminator picks the class, a hash the
+//! property. The work is bounded by the number of values, which the reader bounds.
+
+use std::ops::ControlFlow;
+
+use super::leaf::Reading;
+use super::rules::{Breach, Object};
+use super::table::{Class, Dates, Role, Shape, Types};
+use crate::json::{Kind, Node};
+
+/// Something that is not as Druid reads it.
+#[derive(Debug)]
+pub(super) enum Problem<'d> {
+    /// A value of another kind than its place wants.
+    Kind { node: Node<'d>, wanted: Shape },
+    /// A single value that Druid refuses or replaces.
+    Value {
+        node: Node<'d>,
+        leaf: u16,
+        reading: Reading,
+    },
+    /// A property that the class does not have.
+    Unknown { key: Node<'d>, value: Node<'d> },
+    /// A property that the class has in other releases.
+    Elsewhere {
+        key: Node<'d>,
+        value: Node<'d>,
+        dates: Dates,
+    },
+    /// A property that Druid knows and does not read.
+    Ignored { key: Node<'d> },
+    /// A property that must be there, by its place in the class.
+    Missing { field: usize },
+    /// None of the sets of properties of a group is there.
+    MissingOneOf { group: usize },
+    /// `null` where Druid refuses it.
+    Null { node: Node<'d>, field: usize },
+    /// No discriminator.
+    NoType { node: Node<'d>, family: u16 },
+    /// A discriminator that stands for nothing.
+    UnknownType { id: Node<'d>, family: u16 },
+    /// A rule between fields is broken.
+    Rule(Breach<'d>),
+}
+
+/// The objects around a problem, the innermost first.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Frame<'f, 'd> {
+    pub(super) outer: Option<&'f Frame<'f, 'd>>,
+    pub(super) node: Node<'d>,
+    pub(super) class: u16,
+    /// Of which family, and by which id.
+    pub(super) family: Option<u16>,
+}
+
+/// Takes problems.
+pub(super) trait Sink {
+    /// A problem in the innermost object of `frame`, if it is in one. Break: enough is known.
+    fn take(&mut self, problem: Problem<'_>, frame: Option<&Frame<'_, '_>>) -> ControlFlow<()>;
+}
+
+/// Is there a problem at all?
+#[derive(Debug, Default)]
+pub(super) struct Any(pub(super) bool);
+
+impl Sink for Any {
+    fn take(&mut self, _: Problem<'_>, _: Option<&Frame<'_, '_>>) -> ControlFlow<()> {
+        self.0 = true;
+        ControlFlow::Break(())
+    }
+}
+
+/// A walk over a document.
+pub(super) struct Walk<'t, S> {
+    pub(super) types: &'t Types,
+    pub(super) sink: S,
+}
+
+impl<S: Sink> Walk<'_, S> {
+    /// Holds a value against a shape.
+    pub(super) fn value(
+        &mut self,
+        node: Node<'_>,
+        shape: Shape,
+        frame: Option<&Frame<'_, '_>>,
+    ) -> ControlFlow<()> {
+        let kind = node.kind();
+        if kind == Kind::Null {
+            return ControlFlow::Continue(());
+        }
+        match shape {
+            Shape::Any => ControlFlow::Continue(()),
+            Shape::Leaf(leaf) => match self.types.leaf(leaf).read(node) {
+                Reading::Fine => ControlFlow::Continue(()),
+                reading => self.sink.take(
+                    Problem::Value {
+                        node,
+                        leaf,
+                        reading,
+                    },
+                    frame,
+                ),
+            },
+            Shape::Array(inner) if kind == Kind::Array => match self.types.inner(inner) {
+                Shape::Any => ControlFlow::Continue(()),
+                inner => {
+                    for element in node.elements() {
+                        self.value(element, inner, frame)?;
+                    }
+                    ControlFlow::Continue(())
+                }
+            },
+            Shape::Map(inner) if kind == Kind::Object => match self.types.inner(inner) {
+                Shape::Any => ControlFlow::Continue(()),
+                inner => {
+                    for (_, value) in node.entries() {
+                        self.value(value, inner, frame)?;
+                    }
+                    ControlFlow::Continue(())
+                }
+            },
+            Shape::Array(_) | Shape::Map(_) => self.kind(node, shape, frame),
+            Shape::Family(family) => self.family(node, kind, family, frame),
+            Shape::Class(class) => self.class(node, class, None, frame),
+        }
+    }
+
+    fn kind(
+        &mut self,
+        node: Node<'_>,
+        wanted: Shape,
+        frame: Option<&Frame<'_, '_>>,
+    ) -> ControlFlow<()> {
+        self.sink.take(Problem::Kind { node, wanted }, frame)
+    }
+
+    fn family(
+        &mut self,
+        node: Node<'_>,
+        kind: Kind,
+        number: u16,
+        frame: Option<&Frame<'_, '_>>,
+    ) -> ControlFlow<()> {
+        let family = self.types.family(number);
+        match (kind, family.text) {
+            (Kind::Object, _) => {}
+            (Kind::String, Some(text)) => return self.value(node, text, frame),
+            _ => return self.kind(node, Shape::Family(number), frame),
+        }
+        let id = node.get_hashed(&family.property, family.hash);
+        let shape = match id.filter(|id| !id.is_null()) {
+            None => match family.default {
+                Some(class) => Shape::Class(class),
+                None => {
+                    let problem = Problem::NoType {
+                        node,
+                        family: number,
+                    };
+                    return self.sink.take(problem, frame);
+                }
+            },
+            Some(id) => {
+                let member = id.as_str().and_then(|text| family.member(&text));
+                match member {
+                    Some(member) => member.shape,
+                    None => {
+                        let problem = Problem::UnknownType { id, family: number };
+                        return self.sink.take(problem, frame);
+                    }
+                }
+            }
+        };
+        match shape {
+            Shape::Class(class) => self.class(node, class, Some(number), frame),
+            // Read by code of its own.
+            Shape::Any | Shape::Family(_) | Shape::Leaf(_) | Shape::Array(_) | Shape::Map(_) => {
+                ControlFlow::Continue(())
+            }
+        }
+    }
+
+    fn class(
+        &mut self,
+        node: Node<'_>,
+        number: u16,
+        family: Option<u16>,
+        outer: Option<&Frame<'_, '_>>,
+    ) -> ControlFlow<()> {
+        let types = self.types;
+        let class = types.class(number);
+        match node.kind() {
+            Kind::Null => return ControlFlow::Continue(()),
+            Kind::String if class.string => return ControlFlow::Continue(()),
+            Kind::Number if class.integer => return ControlFlow::Continue(()),
+            _ if class.delegate.is_some() => {
+                let shape = class.delegate.unwrap_or(Shape::Any);
+                return self.value(node, shape, outer);
+            }
+            Kind::Object => {}
+            _ => return self.kind(node, Shape::Class(number), outer),
+        }
+        let frame = Frame {
+            outer,
+            node,
+            class: number,
+            family,
+        };
+        let discriminator = family.map(|family| types.family(family));
+        let mut seen = 0;
+        let mut echoes = 0;
+        for (key, value) in node.entries() {
+            let hash = key.key_hash();
+            let field = class.field(hash, |name| key.is_key(name, hash));
+            match field {
+                None => {
+                    let is_type = discriminator
+                        .is_some_and(|family| key.is_key(&family.property, family.hash));
+                    if !is_type && !class.open {
+                        let problem = unknown(class, key, value);
+                        self.sink.take(problem, Some(&frame))?;
+                    }
+                }
+                Some(field) => match field.role {
+                    Role::Tolerated => {}
+                    Role::Echo => echoes += 1,
+                    Role::Ignored if value.is_null() => {}
+                    Role::Ignored => self.sink.take(Problem::Ignored { key }, Some(&frame))?,
+                    Role::Read(shape) => {
+                        seen |= field.bit;
+                        if field.not_null && value.is_null() {
+                            let field = class.place(field);
+                            self.sink
+                                .take(Problem::Null { node: value, field }, Some(&frame))?;
+                        } else {
+                            self.value(value, shape, Some(&frame))?;
+                        }
+                    }
+                },
+            }
+        }
+        if 0 < echoes && echoes < class.echoes {
+            self.written_echoes(class, &frame)?;
+        }
+        self.absent(class, seen, &frame)?;
+        for rule in &class.rules {
+            let mut breaches = Vec::new();
+            (rule.check)(Object::new(types, &frame), &mut breaches);
+            for breach in breaches {
+                self.sink.take(Problem::Rule(breach), Some(&frame))?;
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Druid prints all of the fields that it does not read back: where some are missing, somebody
+    /// wrote the others.
+    fn written_echoes(&mut self, class: &Class, frame: &Frame<'_, '_>) -> ControlFlow<()> {
+        for (key, value) in frame.node.entries() {
+            let hash = key.key_hash();
+            let field = class.field(hash, |name| key.is_key(name, hash));
+            if field.is_some_and(|field| field.role == Role::Echo) && !value.is_null() {
+                self.sink.take(Problem::Ignored { key }, Some(frame))?;
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// What must be there and is not.
+    fn absent(&mut self, class: &Class, seen: u64, frame: &Frame<'_, '_>) -> ControlFlow<()> {
+        let missing = class.required & !seen;
+        if missing != 0 {
+            for (place, field) in class.fields.iter().enumerate() {
+                if field.bit & missing != 0 {
+                    self.sink
+                        .take(Problem::Missing { field: place }, Some(frame))?;
+                }
+            }
+        }
+        for (group, sets) in class.groups.iter().enumerate() {
+            if sets.iter().all(|set| set & !seen != 0) {
+                self.sink
+                    .take(Problem::MissingOneOf { group }, Some(frame))?;
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn unknown<'d>(class: &Class, key: Node<'d>, value: Node<'d>) -> Problem<'d> {
+    let dates = match class.elsewhere.is_empty() {
+        true => None,
+        false => key.as_str().and_then(|name| class.elsewhere.get(&*name)),
+    };
+    match dates {
+        Some(dates) => Problem::Elsewhere {
+            key,
+            value,
+            dates: *dates,
+        },
+        None => Problem::Unknown { key, value },
+    }
+}

@@ -1,0 +1,233 @@
+//! Times as Joda-Time reads them: dates, periods, intervals.
+//!
+//! As far as a spec needs it. Where Joda is more liberal than a person would write (week dates,
+//! ordinal dates), so is this: what Druid reads is never refused here.
+
+/// A date or a date with a time, as `ISODateTimeFormat.dateTimeParser` and `dateOptionalTimeParser`
+/// read it. The answer compares as the times do, if both have years of four digits.
+pub(super) fn date_time(text: &str) -> bool {
+    let text = text.trim_matches(' ');
+    let (date, time) = match text.split_once('T') {
+        Some((date, time)) => (date, Some(time)),
+        None => (text, None),
+    };
+    (date.is_empty() && time.is_some_and(|time| !time.is_empty()) || is_date(date))
+        && time.is_none_or(is_time)
+}
+
+/// `2020`, `2020-01`, `2020-01-31`, `2020-W05-1`, `2020-031`; signs and long years too.
+fn is_date(text: &str) -> bool {
+    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let mut parts = unsigned.split('-');
+    let Some(year) = parts.next() else {
+        return false;
+    };
+    if year.is_empty() || year.len() > 9 || !digits(year) {
+        return false;
+    }
+    match (parts.next(), parts.next(), parts.next()) {
+        (None, _, _) => true,
+        (Some(week), day, None) if week.starts_with('W') => {
+            within(week.get(1..).unwrap_or_default(), 1, 53)
+                && day.is_none_or(|day| within(day, 1, 7))
+        }
+        (Some(day), None, _) if day.len() == 3 => within(day, 1, 366),
+        (Some(month), None, _) => within(month, 1, 12),
+        (Some(month), Some(day), None) => within(month, 1, 12) && within(day, 1, days(year, month)),
+        (Some(_), Some(_), Some(_)) => false,
+    }
+}
+
+/// How many days a month has.
+fn days(year: &str, month: &str) -> u32 {
+    let number = |text: &str| text.parse::<u32>().unwrap_or(0);
+    let year = number(year);
+    match number(month) {
+        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+/// `12`, `12:30`, `12:30:15.123`, with a zone or without.
+fn is_time(text: &str) -> bool {
+    let (time, zone) = match text.find(['Z', '+', '-']) {
+        Some(at) => text.split_at(at),
+        None => (text, ""),
+    };
+    let mut parts = time.split(':');
+    let mut fits = true;
+    for most in [24, 59, 59] {
+        let Some(part) = parts.next() else { break };
+        let (whole, fraction) = part.split_once(['.', ',']).unwrap_or((part, "0"));
+        fits &= (whole.is_empty() && time.is_empty() || within(whole, 0, most)) && digits(fraction);
+    }
+    fits && parts.next().is_none() && is_zone(zone)
+}
+
+fn is_zone(text: &str) -> bool {
+    match text.strip_prefix(['+', '-']) {
+        Some(offset) => !offset.is_empty() && offset.split(':').all(digits),
+        None => matches!(text, "" | "Z"),
+    }
+}
+
+fn digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn within(text: &str, least: u32, most: u32) -> bool {
+    digits(text)
+        && text.len() <= 3
+        && text
+            .parse()
+            .is_ok_and(|number| (least..=most).contains(&number))
+}
+
+/// `P1DT2H`, any case, signs before numbers, a fraction of seconds.
+pub(super) fn period(text: &str) -> bool {
+    let text = text.to_ascii_uppercase();
+    let text = text.strip_prefix(['-', '+']).unwrap_or(&text);
+    let Some(rest) = text.strip_prefix('P') else {
+        return false;
+    };
+    let (date, time) = match rest.split_once('T') {
+        Some((date, time)) => (date, Some(time)),
+        None => (rest, None),
+    };
+    let in_order = |text: &str, units: &str| {
+        let mut left = units;
+        let mut rest = text;
+        while !rest.is_empty() {
+            let Some(at) = rest.find(|c: char| c.is_ascii_alphabetic()) else {
+                return false;
+            };
+            let (number, unit) = rest.split_at(at);
+            let Some(place) = left.find(unit.get(..1).unwrap_or_default()) else {
+                return false;
+            };
+            let number = number.strip_prefix(['-', '+']).unwrap_or(number);
+            let (whole, fraction) = number.split_once(['.', ',']).unwrap_or((number, "0"));
+            let fractional = number.len() != whole.len();
+            if !digits(whole) || whole.len() > 10 || !(fraction.is_empty() || digits(fraction)) {
+                return false;
+            }
+            if fractional && !unit.starts_with('S') {
+                return false;
+            }
+            left = left.get(place + 1..).unwrap_or_default();
+            rest = unit.get(1..).unwrap_or_default();
+        }
+        true
+    };
+    let any = !date.is_empty() || time.is_some_and(|time| !time.is_empty());
+    any && in_order(date, "YMWD")
+        && time.is_none_or(|time| !time.is_empty() && in_order(time, "HMS"))
+}
+
+/// Has it only parts of a fixed length? A duration may have days and hours, no years.
+pub(super) fn duration(text: &str) -> bool {
+    let upper = text.to_ascii_uppercase();
+    let date = upper.split('T').next().unwrap_or_default();
+    period(text) && !date.contains(['Y', 'M', 'W'])
+}
+
+/// `start/end`, `start/period`, `period/end`, not ending before it starts.
+pub(super) fn interval(text: &str) -> bool {
+    let Some((from, to)) = text.split_once('/') else {
+        return false;
+    };
+    if to.contains('/') || from.is_empty() || to.is_empty() {
+        return false;
+    }
+    match (period(from), period(to)) {
+        (true, true) => false,
+        (true, false) => date_time(to),
+        (false, true) => date_time(from),
+        (false, false) => date_time(from) && date_time(to) && in_order(from, to),
+    }
+}
+
+/// Do two times of the same form stand in order? Of different forms nobody can tell without a
+/// calendar: yes.
+fn in_order(from: &str, to: &str) -> bool {
+    let day = |text: &str| {
+        let plain = text.len() >= 10 && text.as_bytes().get(4) == Some(&b'-');
+        let date = text.get(..10).filter(|date| plain && is_date(date));
+        date.map(str::to_owned)
+    };
+    match (day(from), day(to)) {
+        (Some(first), Some(last)) if first != last => {
+            // A zone shifts by less than a day; the day after is late enough to be sure.
+            first < last || from.contains(['+', 'Z']) != to.contains(['+', 'Z']) && first == last
+        }
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_joda_reads() {
+        for text in [
+            "2020",
+            "2020-01",
+            "2020-02-29",
+            "2020-01-01T00",
+            "2020-01-01T00:00:00.000Z",
+            "2020-01-01T10:20+01:00",
+            "2020-W05",
+            "2020-031",
+            "-5",
+            "+2020-01-01",
+            "146140482-04-24T15:36:27.903Z",
+        ] {
+            assert!(date_time(text), "{text}");
+        }
+        for text in [
+            "",
+            "abc",
+            "2020-13",
+            "2020-02-30",
+            "2020/01/01",
+            "2020-01-01 10:00",
+            "2020-01-01T25",
+            "2020-01-01T10:61",
+            "01.01.2020",
+            "today",
+        ] {
+            assert!(!date_time(text), "{text}");
+        }
+        for text in ["P1D", "PT1H", "pt1h", "P1Y2M3W4DT5H6M7.8S", "-P1D", "PT-5M"] {
+            assert!(period(text), "{text}");
+        }
+        for text in [
+            "", "P", "PT", "1h", "P1H", "P1DT", "P1D1Y", "1D", "PT1.5H", "5",
+        ] {
+            assert!(!period(text), "{text}");
+        }
+        assert!(duration("P1D") && duration("PT5M") && !duration("P1M") && !duration("P1Y"));
+        for text in [
+            "2020-01-01/2021-01-01",
+            "2020/P1D",
+            "P1D/2020-01-01",
+            "2020-01-01T00:00Z/2020-01-01T01:00Z",
+        ] {
+            assert!(interval(text), "{text}");
+        }
+        for text in [
+            "",
+            "2020-01-01",
+            "P1D/P1D",
+            "a/b",
+            "2021-01-01/2020-01-01",
+            "/2020",
+            "2020-01-01/2020-01-02/2020-01-03",
+        ] {
+            assert!(!interval(text), "{text}");
+        }
+    }
+}

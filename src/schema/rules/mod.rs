@@ -1,0 +1,191 @@
+//! What holds between the fields of an object: the checks of Druid's constructors, and what Druid
+//! accepts and nobody wants.
+//!
+//! A rule belongs to classes, looks at one object and what stands around it, and says what is
+//! broken. It is asked once for every such object, so it looks at no more than that object's own
+//! fields and a list or two below them.
+
+mod columns;
+mod context;
+mod filters;
+mod formats;
+mod ingestion;
+mod partitions;
+mod streams;
+mod tasks;
+
+use std::borrow::Cow;
+
+use super::check::Frame;
+use super::table::Types;
+use crate::finding::Code;
+use crate::json::{Kind, Node};
+
+/// A rule.
+#[derive(Debug)]
+pub(super) struct Rule {
+    /// The classes whose objects it looks at.
+    pub(super) classes: &'static [&'static str],
+    pub(super) check: for<'d> fn(Object<'_, 'd>, &mut Vec<Breach<'d>>),
+}
+
+/// A rule that is broken.
+#[derive(Debug)]
+pub(super) struct Breach<'d> {
+    pub(super) code: Code,
+    /// The value that it is about, or the key.
+    pub(super) node: Node<'d>,
+    /// What is so, in a sentence.
+    pub(super) message: Cow<'static, str>,
+    /// What Druid does.
+    pub(super) effect: &'static str,
+    /// What to write in the place of the value, if that is certain.
+    pub(super) instead: Option<Cow<'static, str>>,
+}
+
+impl<'d> Breach<'d> {
+    pub(super) fn new(
+        code: Code,
+        node: Node<'d>,
+        message: impl Into<Cow<'static, str>>,
+        effect: &'static str,
+    ) -> Breach<'d> {
+        Breach {
+            code,
+            node,
+            message: message.into(),
+            effect,
+            instead: None,
+        }
+    }
+
+    /// With what to write instead.
+    pub(super) fn instead(mut self, text: impl Into<Cow<'static, str>>) -> Breach<'d> {
+        self.instead = Some(text.into());
+        self
+    }
+}
+
+/// Refused by a constructor.
+pub(super) const REFUSES: &str = "Druid refuses the spec";
+
+/// Every rule there is.
+const RULES: [&[Rule]; 8] = [
+    columns::RULES,
+    context::RULES,
+    filters::RULES,
+    formats::RULES,
+    ingestion::RULES,
+    partitions::RULES,
+    streams::RULES,
+    tasks::RULES,
+];
+
+/// The rules of a class.
+pub(super) fn of(class: &str) -> Vec<&'static Rule> {
+    let all = RULES.into_iter().flatten();
+    all.filter(|rule| rule.classes.contains(&class)).collect()
+}
+
+/// An object that a rule looks at. A `null` counts as absent, as it does for Druid.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Object<'f, 'd> {
+    types: &'f Types,
+    frame: &'f Frame<'f, 'd>,
+}
+
+impl<'f, 'd> Object<'f, 'd> {
+    pub(super) fn new(types: &'f Types, frame: &'f Frame<'f, 'd>) -> Object<'f, 'd> {
+        Object { types, frame }
+    }
+
+    pub(super) fn node(self) -> Node<'d> {
+        self.frame.node
+    }
+
+    /// The release that judges: its first number.
+    pub(super) fn release(self) -> u16 {
+        self.types.version.major()
+    }
+
+    /// The object around it.
+    pub(super) fn outer(self) -> Option<Object<'f, 'd>> {
+        let frame = self.frame.outer?;
+        Some(Object {
+            types: self.types,
+            frame,
+        })
+    }
+
+    /// The nearest object around it, or itself, of one of these classes.
+    pub(super) fn within(self, classes: &[&str]) -> Option<Object<'f, 'd>> {
+        let mut object = self;
+        while !classes.contains(&object.class()) {
+            object = object.outer()?;
+        }
+        Some(object)
+    }
+
+    pub(super) fn class(self) -> &'f str {
+        &self.types.class(self.frame.class).name
+    }
+
+    pub(super) fn get(self, name: &str) -> Option<Node<'d>> {
+        get(self.frame.node, name)
+    }
+
+    /// Is this field read as true?
+    pub(super) fn is_true(self, name: &str) -> bool {
+        self.get(name).is_some_and(is_true)
+    }
+
+    pub(super) fn number(self, name: &str) -> Option<f64> {
+        self.get(name).and_then(number)
+    }
+
+    pub(super) fn text(self, name: &str) -> Option<Cow<'d, str>> {
+        self.get(name)?.as_str()
+    }
+
+    /// The object's own type id.
+    pub(super) fn id(self) -> Option<Cow<'d, str>> {
+        let family = self.types.family(self.frame.family?);
+        get(self.frame.node, &family.property)?.as_str()
+    }
+}
+
+/// A field that is there and not `null`.
+pub(super) fn get<'d>(node: Node<'d>, name: &str) -> Option<Node<'d>> {
+    node.get(name).filter(|value| !value.is_null())
+}
+
+/// As Jackson reads a boolean.
+pub(super) fn is_true(node: Node<'_>) -> bool {
+    match node.kind() {
+        Kind::Boolean => node.as_bool() == Some(true),
+        Kind::Number => node.as_i64().is_some_and(|number| number != 0),
+        Kind::String => node
+            .as_str()
+            .is_some_and(|text| matches!(text.trim(), "true" | "True" | "TRUE")),
+        Kind::Null | Kind::Array | Kind::Object => false,
+    }
+}
+
+/// As Jackson reads a number: texts too.
+pub(super) fn number(node: Node<'_>) -> Option<f64> {
+    match node.kind() {
+        Kind::Number => node.as_f64(),
+        Kind::String => node.as_str()?.trim().parse().ok(),
+        Kind::Null | Kind::Boolean | Kind::Array | Kind::Object => None,
+    }
+}
+
+/// Is it a list or a text without anything in it?
+pub(super) fn is_blank(node: Node<'_>) -> bool {
+    match node.kind() {
+        Kind::String => node.as_str().is_some_and(|text| text.is_empty()),
+        Kind::Array | Kind::Object => node.is_empty(),
+        Kind::Null => true,
+        Kind::Boolean | Kind::Number => false,
+    }
+}

@@ -1,0 +1,3 @@
+use super::{Breach, Object, Rule};
+
+pub(super) const RULES: &[Rule] = &[];

@@ -1,0 +1,518 @@
+//! The generated table of one release, compiled for looking up.
+//!
+//! `schemas/druid-VERSION/types.json` says what Druid's own mapper reads: families (a discriminator
+//! and its ids), classes (their properties), leaves (what a single value may be). Here every name is
+//! a number, and a property is found by the hash that the document's keys carry already.
+
+mod raw;
+
+use std::collections::BTreeMap;
+
+use super::leaf::Leaf;
+use super::rules::{self, Rule};
+use crate::druid::DruidVersion;
+use crate::json::hash_key;
+use raw::{RawClass, RawDates, RawFamily, RawShape, RawTable};
+
+/// A table that cannot be used: a mistake in this program.
+#[derive(Debug, thiserror::Error)]
+#[error("the table of Druid's types cannot be used: {0}")]
+pub struct TableError(String);
+
+/// How a value is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// Whatever it is.
+    Any,
+    /// An object whose discriminator says of which class.
+    Family(u16),
+    /// An object of this class.
+    Class(u16),
+    /// A single value.
+    Leaf(u16),
+    /// An array of this (an index into [`Types::shapes`]).
+    Array(u16),
+    /// An object with free keys, its values of this.
+    Map(u16),
+}
+
+/// Everything that one release reads.
+#[derive(Debug)]
+pub(super) struct Types {
+    pub(super) version: DruidVersion,
+    pub(super) families: Vec<Family>,
+    pub(super) classes: Vec<Class>,
+    pub(super) leaves: Vec<Leaf>,
+    pub(super) shapes: Vec<Shape>,
+    pub(super) task: Shape,
+    pub(super) supervisor: Shape,
+    pub(super) sampler: Shape,
+}
+
+/// The releases that have something, when the one that judges has it not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Dates {
+    /// The first that has it.
+    pub(super) since: Option<DruidVersion>,
+    /// The first that has it no longer.
+    pub(super) until: Option<DruidVersion>,
+}
+
+impl Dates {
+    fn include(self, version: DruidVersion) -> bool {
+        self.since.is_none_or(|since| since <= version)
+            && self.until.is_none_or(|until| version < until)
+    }
+}
+
+/// Classes that one discriminator tells apart.
+#[derive(Debug)]
+pub(super) struct Family {
+    pub(super) name: Box<str>,
+    /// The discriminator's name, and its hash.
+    pub(super) property: Box<str>,
+    pub(super) hash: u32,
+    /// The class that is read when the id is missing, null or unknown.
+    pub(super) default: Option<u16>,
+    /// Is an unknown id refused, although a missing one has a default?
+    pub(super) strict: bool,
+    /// How a bare string is read.
+    pub(super) text: Option<Shape>,
+    pub(super) members: Vec<Member>,
+    ids: Names,
+    /// Ids that Druid registers and cannot read here.
+    pub(super) unreadable: Vec<Box<str>>,
+    /// Ids of other releases.
+    pub(super) elsewhere: BTreeMap<Box<str>, Dates>,
+}
+
+/// A type id and what it stands for.
+#[derive(Debug)]
+pub(super) struct Member {
+    pub(super) id: Box<str>,
+    pub(super) shape: Shape,
+    /// The extension that must be loaded.
+    pub(super) extension: Option<Box<str>>,
+    /// Not from real classes of this release.
+    pub(super) unproven: bool,
+}
+
+/// What an object may hold.
+#[derive(Debug)]
+pub(super) struct Class {
+    pub(super) name: Box<str>,
+    pub(super) fields: Vec<Field>,
+    names: Names,
+    /// Read from this instead of from an object with properties.
+    pub(super) delegate: Option<Shape>,
+    /// Can it be made of a bare string, of a number?
+    pub(super) string: bool,
+    pub(super) integer: bool,
+    /// Does it take any property?
+    pub(super) open: bool,
+    /// The bits of what must be there.
+    pub(super) required: u64,
+    /// Of each group one set of bits must be there.
+    pub(super) groups: Vec<Vec<u64>>,
+    /// How many fields it prints and does not read.
+    pub(super) echoes: usize,
+    /// Fields of other releases.
+    pub(super) elsewhere: BTreeMap<Box<str>, Dates>,
+    /// What holds between its fields.
+    pub(super) rules: Vec<&'static Rule>,
+}
+
+/// A property of a class.
+#[derive(Debug)]
+pub(super) struct Field {
+    pub(super) name: Box<str>,
+    pub(super) role: Role,
+    /// Is `null` refused?
+    pub(super) not_null: bool,
+    /// Its bit in [`Class::required`] and the groups; 0 without.
+    pub(super) bit: u64,
+    pub(super) deprecated: bool,
+    /// What Druid takes when it is absent, as JSON.
+    pub(super) default: Option<Box<str>>,
+}
+
+impl Field {
+    fn bare(name: &str, role: Role) -> Field {
+        Field {
+            name: name.into(),
+            role,
+            not_null: false,
+            bit: 0,
+            deprecated: false,
+            default: None,
+        }
+    }
+}
+
+/// What Druid does with a property.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Reads it.
+    Read(Shape),
+    /// Prints it and does not read it: it stands in what was copied from an answer.
+    Echo,
+    /// Neither prints nor reads it, and says nothing.
+    Ignored,
+    /// The same, but everybody writes it, and it says what is so anyway.
+    Tolerated,
+}
+
+impl Types {
+    /// Reads a table for a release: the table's own, or one between it and the next; some
+    /// milliseconds.
+    pub(super) fn read(text: &str, version: DruidVersion) -> Result<Types, TableError> {
+        let raw: RawTable =
+            serde_json::from_str(text).map_err(|error| TableError(error.to_string()))?;
+        Compiler::new(&raw, version)?.types(&raw)
+    }
+
+    /// Lets these ids stand in these families, whatever the objects hold.
+    pub(super) fn allow(&mut self, families: &[&str], id: &str) {
+        let named = |family: &&mut Family| families.contains(&&*family.name);
+        for family in self.families.iter_mut().filter(named) {
+            if family.member(id).is_none() {
+                family.members.push(Member {
+                    id: id.into(),
+                    shape: Shape::Any,
+                    extension: None,
+                    unproven: false,
+                });
+                family.ids = Names::new(family.members.iter().map(|member| &*member.id));
+            }
+        }
+    }
+
+    pub(super) fn family(&self, id: u16) -> &Family {
+        &self.families[usize::from(id)]
+    }
+
+    pub(super) fn class(&self, id: u16) -> &Class {
+        &self.classes[usize::from(id)]
+    }
+
+    pub(super) fn leaf(&self, id: u16) -> &Leaf {
+        &self.leaves[usize::from(id)]
+    }
+
+    pub(super) fn inner(&self, id: u16) -> Shape {
+        self.shapes[usize::from(id)]
+    }
+}
+
+impl Family {
+    /// What an id stands for.
+    pub(super) fn member(&self, id: &str) -> Option<&Member> {
+        let index = self
+            .ids
+            .find(hash_key(id), |index| &*self.members[index].id == id)?;
+        self.members.get(index)
+    }
+}
+
+impl Class {
+    /// The property of this name, given the name's hash.
+    pub(super) fn field(&self, hash: u32, is: impl Fn(&str) -> bool) -> Option<&Field> {
+        let index = self
+            .names
+            .find(hash, |index| is(&self.fields[index].name))?;
+        self.fields.get(index)
+    }
+
+    /// A property's place among the fields.
+    pub(super) fn place(&self, field: &Field) -> usize {
+        let same = |known: &Field| std::ptr::eq(known, field);
+        self.fields.iter().position(same).unwrap_or(0)
+    }
+
+    /// The property of this name.
+    pub(super) fn named(&self, name: &str) -> Option<&Field> {
+        self.field(hash_key(name), |field| field == name)
+    }
+}
+
+/// Names by their hash: open addressing, at most half full.
+#[derive(Debug)]
+struct Names {
+    slots: Box<[u16]>,
+}
+
+/// No name has this number.
+const FREE: u16 = u16::MAX;
+
+impl Names {
+    fn new<'n>(names: impl ExactSizeIterator<Item = &'n str>) -> Names {
+        let size = (names.len() * 2 + 1).next_power_of_two();
+        let mut slots = vec![FREE; size].into_boxed_slice();
+        for (number, name) in (0..FREE).zip(names) {
+            let mut at = hash_key(name) as usize & (size - 1);
+            while slots[at] != FREE {
+                at = (at + 1) & (size - 1);
+            }
+            slots[at] = number;
+        }
+        Names { slots }
+    }
+
+    fn find(&self, hash: u32, is: impl Fn(usize) -> bool) -> Option<usize> {
+        let mask = self.slots.len() - 1;
+        let mut at = hash as usize & mask;
+        loop {
+            let index = usize::from(*self.slots.get(at).filter(|slot| **slot != FREE)?);
+            if is(index) {
+                return Some(index);
+            }
+            at = (at + 1) & mask;
+        }
+    }
+}
+
+/// From names to numbers.
+struct Compiler<'r> {
+    version: DruidVersion,
+    families: BTreeMap<&'r str, u16>,
+    classes: BTreeMap<&'r str, u16>,
+    leaves: BTreeMap<&'r str, u16>,
+    shapes: Vec<Shape>,
+}
+
+impl<'r> Compiler<'r> {
+    fn new(raw: &'r RawTable, version: DruidVersion) -> Result<Compiler<'r>, TableError> {
+        Ok(Compiler {
+            version,
+            families: numbered(raw.families.keys())?,
+            classes: numbered(raw.classes.keys())?,
+            leaves: numbered(raw.leaves.keys())?,
+            shapes: Vec::new(),
+        })
+    }
+
+    fn types(mut self, raw: &RawTable) -> Result<Types, TableError> {
+        let mut root = |name: &str| match raw.roots.get(name) {
+            Some(shape) => self.shape(shape),
+            None => Err(TableError(format!("no root for a {name}"))),
+        };
+        let (task, supervisor, sampler) = (root("task")?, root("supervisor")?, root("sampler")?);
+        let families = raw
+            .families
+            .iter()
+            .map(|(name, family)| self.family(name, family, raw.removed.ids.get(name)))
+            .collect::<Result<_, _>>()?;
+        let classes = raw
+            .classes
+            .iter()
+            .map(|(name, class)| self.class(name, class, raw.removed.classes.get(name)))
+            .collect::<Result<_, _>>()?;
+        let leaves = raw
+            .leaves
+            .iter()
+            .map(|(name, leaf)| Leaf::new(name, &leaf.java, &leaf.names, &leaf.reads))
+            .collect();
+        Ok(Types {
+            version: self.version,
+            families,
+            classes,
+            leaves,
+            shapes: self.shapes,
+            task,
+            supervisor,
+            sampler,
+        })
+    }
+
+    fn shape(&mut self, raw: &RawShape) -> Result<Shape, TableError> {
+        let known = |table: &BTreeMap<&str, u16>, name: &String| {
+            let number = table.get(name.as_str()).copied();
+            number.ok_or_else(|| TableError(format!("nothing is called {name}")))
+        };
+        Ok(match raw {
+            RawShape::Any(_) => Shape::Any,
+            RawShape::Family(name) => Shape::Family(known(&self.families, name)?),
+            RawShape::Class(name) => Shape::Class(known(&self.classes, name)?),
+            RawShape::Leaf(name) => Shape::Leaf(known(&self.leaves, name)?),
+            RawShape::Array(of) => Shape::Array(self.inner(of)?),
+            RawShape::Map(of) => Shape::Map(self.inner(of)?),
+        })
+    }
+
+    fn inner(&mut self, raw: &RawShape) -> Result<u16, TableError> {
+        let shape = self.shape(raw)?;
+        let known = self.shapes.iter().position(|known| *known == shape);
+        let index = known.unwrap_or_else(|| {
+            self.shapes.push(shape);
+            self.shapes.len() - 1
+        });
+        u16::try_from(index).map_err(|_| TableError("too many shapes".to_owned()))
+    }
+
+    fn family(
+        &mut self,
+        name: &str,
+        raw: &RawFamily,
+        removed: Option<&BTreeMap<String, RawDates>>,
+    ) -> Result<Family, TableError> {
+        let mut members: Vec<Member> = raw
+            .ids
+            .iter()
+            .map(|(id, member)| {
+                Ok(Member {
+                    id: id.as_str().into(),
+                    shape: self.shape(&member.shape)?,
+                    extension: member.extension.as_deref().map(Into::into),
+                    unproven: member.unproven,
+                })
+            })
+            .collect::<Result<_, TableError>>()?;
+        let mut elsewhere = BTreeMap::new();
+        for (id, dates) in removed.into_iter().flatten() {
+            let dates = self.dates(dates.since.as_deref(), dates.until.as_deref())?;
+            if dates.include(self.version) {
+                members.push(Member {
+                    id: id.as_str().into(),
+                    shape: Shape::Any,
+                    extension: None,
+                    unproven: true,
+                });
+            } else {
+                elsewhere.insert(id.as_str().into(), dates);
+            }
+        }
+        let default = match &raw.default {
+            None => None,
+            Some(class) => match self.shape(&RawShape::Class(class.clone()))? {
+                Shape::Class(number) => Some(number),
+                _ => None,
+            },
+        };
+        Ok(Family {
+            name: name.into(),
+            property: raw.property.as_str().into(),
+            hash: hash_key(&raw.property),
+            default,
+            strict: raw.strict,
+            unreadable: raw.unreadable.iter().map(|id| id.as_str().into()).collect(),
+            elsewhere,
+            text: raw
+                .text
+                .as_ref()
+                .map(|shape| self.shape(shape))
+                .transpose()?,
+            ids: Names::new(members.iter().map(|member| &*member.id)),
+            members,
+        })
+    }
+
+    fn dates(&self, since: Option<&str>, until: Option<&str>) -> Result<Dates, TableError> {
+        let version = |text: &str| {
+            let version = text.parse();
+            version.map_err(|_| TableError(format!("version {text}")))
+        };
+        Ok(Dates {
+            since: since.map(version).transpose()?,
+            until: until.map(version).transpose()?,
+        })
+    }
+
+    fn class(
+        &mut self,
+        name: &str,
+        raw: &RawClass,
+        removed: Option<&BTreeMap<String, RawDates>>,
+    ) -> Result<Class, TableError> {
+        let mut bits: BTreeMap<&str, u64> = BTreeMap::new();
+        let in_groups = raw.one_of.iter().flatten().flatten().map(String::as_str);
+        let required = raw.properties.iter().filter(|(_, field)| field.required);
+        for field in required.map(|(name, _)| name.as_str()).chain(in_groups) {
+            let next = bits.len();
+            let bit = u32::try_from(next)
+                .ok()
+                .and_then(|by| 1_u64.checked_shl(by));
+            let bit = bit.ok_or_else(|| TableError(format!("{name} requires too much")))?;
+            bits.entry(field).or_insert(bit);
+        }
+        let bit = |name: &str| bits.get(name).copied().unwrap_or(0);
+        let mut fields = Vec::new();
+        let mut elsewhere = BTreeMap::new();
+        for (name, dates) in removed.into_iter().flatten() {
+            let dates = self.dates(dates.since.as_deref(), dates.until.as_deref())?;
+            if dates.include(self.version) {
+                fields.push(Field::bare(name, Role::Read(Shape::Any)));
+            } else {
+                elsewhere.insert(name.as_str().into(), dates);
+            }
+        }
+        for (name, field) in &raw.properties {
+            let dates = self.dates(field.since.as_deref(), field.until.as_deref())?;
+            if !dates.include(self.version) && !field.required {
+                elsewhere.insert(name.as_str().into(), dates);
+                continue;
+            }
+            fields.push(Field {
+                name: name.as_str().into(),
+                role: Role::Read(self.shape(&field.shape)?),
+                not_null: field.not_null,
+                bit: bit(name),
+                deprecated: field.deprecated,
+                default: field.default.as_ref().map(|json| json.get().into()),
+            });
+        }
+        let unread = raw.echo.iter().map(|name| (name, Role::Echo));
+        let unread = unread.chain(raw.ignored.iter().map(|name| match name.as_str() {
+            "type" => (name, Role::Tolerated),
+            _ => (name, Role::Ignored),
+        }));
+        for (name, role) in unread {
+            if fields.iter().all(|known| *known.name != **name) {
+                fields.push(Field::bare(name, role));
+            }
+        }
+        let required = raw.properties.iter().filter(|(_, field)| field.required);
+        Ok(Class {
+            name: name.into(),
+            names: Names::new(fields.iter().map(|field| &*field.name)),
+            echoes: fields
+                .iter()
+                .filter(|field| field.role == Role::Echo)
+                .count(),
+            fields,
+            elsewhere,
+            rules: rules::of(name),
+            delegate: raw
+                .delegate
+                .as_ref()
+                .map(|shape| self.shape(shape))
+                .transpose()?,
+            string: raw.string,
+            integer: raw.integer,
+            open: raw.open,
+            required: required.map(|(name, _)| bit(name)).sum(),
+            groups: raw
+                .one_of
+                .iter()
+                .map(|group| {
+                    let set =
+                        |names: &Vec<String>| names.iter().fold(0, |all, name| all | bit(name));
+                    group.iter().map(set).collect()
+                })
+                .collect(),
+        })
+    }
+}
+
+fn numbered<'r>(
+    names: impl Iterator<Item = &'r String>,
+) -> Result<BTreeMap<&'r str, u16>, TableError> {
+    let mut numbers = BTreeMap::new();
+    for name in names {
+        let number = u16::try_from(numbers.len())
+            .ok()
+            .filter(|number| *number != FREE)
+            .ok_or_else(|| TableError("too many names".to_owned()))?;
+        numbers.insert(name.as_str(), number);
+    }
+    Ok(numbers)
+}
