@@ -93,6 +93,7 @@ codes! {
     ConflictingDatasource "conflicting-datasource" Error "A spec names two different datasources where Druid reads one." "Takes the one in `spec`" "{\"spec\": {…}, \"dataSchema\": {…}}",
     NoopSupervisor "noop-supervisor" Error "A `NoopSupervisorSpec` replaces whatever supervisor has its id." "Stops that supervisor" "{\"type\": \"NoopSupervisorSpec\"}",
     ReservedId "reserved-id" Error "A supervisor's id begins with a prefix that Druid gives out itself." "Replaces Druid's own supervisor" "\"id\": \"autocompact__a\"",
+    JavascriptFunction "javascript-function" Error "JavaScript, which Druid runs only where its operator has turned it on." "Refuses the spec, or runs the code" "{\"type\": \"javascript\", …}",
     FinerSegments "finer-segments" Warning "The segment granularity is finer than the query granularity." "Accepts it; allocation fails later, streams retry for ever" "\"segmentGranularity\": \"hour\", \"queryGranularity\": \"day\"",
     OverwriteWithoutIntervals "overwrite-without-intervals" Warning "A batch task replaces data and does not say of which intervals." "Replaces every time chunk that any row falls into" "\"appendToExisting\": false",
     DropExisting "drop-existing" Warning "The task drops what it does not rewrite." "Replaces it by tombstones" "\"dropExisting\": true",

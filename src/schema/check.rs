@@ -209,7 +209,7 @@ impl<S: Sink> Walk<'_, S> {
             family,
         };
         let discriminator = family.map(|family| types.family(family));
-        let mut seen = 0;
+        let (mut seen, mut filled) = (0, 0);
         let mut echoes = 0;
         for (key, value) in node.entries() {
             let hash = key.key_hash();
@@ -230,6 +230,9 @@ impl<S: Sink> Walk<'_, S> {
                     Role::Ignored => self.sink.take(Problem::Ignored { key }, Some(&frame))?,
                     Role::Read(shape) => {
                         seen |= field.bit;
+                        if !value.is_null() {
+                            filled |= field.bit;
+                        }
                         if field.not_null && value.is_null() {
                             let field = class.place(field);
                             self.sink
@@ -244,7 +247,7 @@ impl<S: Sink> Walk<'_, S> {
         if 0 < echoes && echoes < class.echoes {
             self.written_echoes(class, &frame)?;
         }
-        self.absent(class, seen, &frame)?;
+        self.absent(class, seen, filled, &frame)?;
         for rule in &class.rules {
             let mut breaches = Vec::new();
             (rule.check)(Object::new(types, &frame), &mut breaches);
@@ -268,8 +271,14 @@ impl<S: Sink> Walk<'_, S> {
         ControlFlow::Continue(())
     }
 
-    /// What must be there and is not.
-    fn absent(&mut self, class: &Class, seen: u64, frame: &Frame<'_, '_>) -> ControlFlow<()> {
+    /// What must be there and is not; of a group one set must be there and not be null.
+    fn absent(
+        &mut self,
+        class: &Class,
+        seen: u64,
+        filled: u64,
+        frame: &Frame<'_, '_>,
+    ) -> ControlFlow<()> {
         let missing = class.required & !seen;
         if missing != 0 {
             for (place, field) in class.fields.iter().enumerate() {
@@ -280,7 +289,7 @@ impl<S: Sink> Walk<'_, S> {
             }
         }
         for (group, sets) in class.groups.iter().enumerate() {
-            if sets.iter().all(|set| set & !seen != 0) {
+            if sets.iter().all(|set| set & !filled != 0) {
                 self.sink
                     .take(Problem::MissingOneOf { group }, Some(frame))?;
             }

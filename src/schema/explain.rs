@@ -2,7 +2,7 @@
 
 use super::check::{Frame, Problem};
 use super::kinds;
-use super::leaf::{Reading, Replacement, Rule};
+use super::leaf::{Reading, Rule};
 use super::suggest;
 use super::table::{Dates, Role, Shape, Types};
 use crate::finding::{Code, Finding, quote};
@@ -189,7 +189,7 @@ fn value_code(rule: &Rule, kind: Kind) -> Code {
             | Rule::Duration
             | Rule::DateTime
             | Rule::Size
-            | Rule::TimeZone,
+            | Rule::TimeZone(_),
             Kind::Number | Kind::Boolean,
         ) => Code::WrongType,
         _ => Code::InvalidValue,

@@ -54,7 +54,8 @@ pub(super) enum Rule {
     Interval,
     Period,
     Duration,
-    TimeZone,
+    /// Names, sorted.
+    TimeZone(Box<[Box<str>]>),
     /// `512MiB`, or a number.
     Size,
     /// Text with a rule of its own that only Druid knows; these kinds are read.
@@ -103,7 +104,11 @@ impl Leaf {
             "org.joda.time.Interval" => Rule::Interval,
             "org.joda.time.Period" => Rule::Period,
             "org.joda.time.Duration" => Rule::Duration,
-            "org.joda.time.DateTimeZone" => Rule::TimeZone,
+            "org.joda.time.DateTimeZone" => {
+                let mut names: Vec<Box<str>> = names.iter().map(|name| name.as_str().into()).collect();
+                names.sort_unstable();
+                Rule::TimeZone(names.into())
+            }
             "org.apache.druid.java.util.common.HumanReadableBytes" => Rule::Size,
             _ if !names.is_empty() => {
                 let quoted = |text: String| format!("\"{text}\"");
@@ -182,8 +187,8 @@ impl Leaf {
                 (_, Some(text)) => fine(text.trim_matches(' ').is_empty() || iso::duration(&text)),
                 _ => Refused,
             },
-            Rule::TimeZone => match text {
-                Some(text) if is_time_zone(&text) => Fine,
+            Rule::TimeZone(names) => match text {
+                Some(text) if is_time_zone(&text, names) => Fine,
                 _ => Replaced(Replacement::Utc),
             },
             Rule::Size => match (kind, text) {
@@ -309,16 +314,20 @@ fn is_size(text: &str) -> bool {
         .is_ok_and(|number| i64::try_from(number).is_ok())
 }
 
-/// UTC, an offset, or a name of the form that the time zone database uses.
-fn is_time_zone(text: &str) -> bool {
-    let offset = text.strip_prefix(['+', '-']);
-    match offset {
-        Some(offset) => {
-            offset.len() <= 12
-                && offset
-                    .split([':', '.'])
-                    .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
+/// UTC, an offset, or a name that Joda-Time or the JDK knows (`DateTimes.inferTzFromString`).
+fn is_time_zone(text: &str, names: &[Box<str>]) -> bool {
+    let is_offset = |offset: &str| {
+        offset.len() <= 12
+            && offset.split([':', '.']).all(|part| {
+                !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit())
+            })
+    };
+    match text.strip_prefix("GMT").unwrap_or(text).strip_prefix(['+', '-']) {
+        Some(offset) => is_offset(offset),
+        // What is not known is UTC: who writes it in small letters has what was meant.
+        None => {
+            text.eq_ignore_ascii_case("utc")
+                || names.binary_search_by(|name| (**name).cmp(text)).is_ok()
         }
-        None => jiff::tz::TimeZone::get(text).is_ok(),
     }
 }

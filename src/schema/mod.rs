@@ -25,7 +25,7 @@ pub use release::{RELEASES, Release};
 pub use table::TableError;
 
 use crate::druid::DruidVersion;
-use crate::finding::{Code, Finding, Levels, MOST, Severity};
+use crate::finding::{Finding, Levels, MOST, Severity};
 use crate::json::Document;
 use crate::route::SpecKind;
 use check::{Any, Frame, Problem, Sink, Walk};

@@ -140,7 +140,7 @@ pub(super) fn finding(code: Code, leaf: &Leaf, node: Node<'_>, reading: Reading)
                 None => finding,
             }
         }
-        Rule::TimeZone => refused("a time zone"),
+        Rule::TimeZone(_) => refused("a time zone"),
         Rule::Size => refused("a number of bytes, or a text like `512MiB`"),
         Rule::Other(_) => refused(&format!("a value of Druid's {}", leaf.name)),
     }
@@ -172,6 +172,13 @@ fn misread(code: Code, leaf: &Leaf, node: Node<'_>, replacement: Replacement) ->
         ),
     };
     let finding = Finding::new(code, node, message).effect(effect);
+    if let (Rule::TimeZone(names), Some(text)) = (&leaf.rule, node.as_str()) {
+        let names = names.iter().map(|name| &**name);
+        return match suggest::nearest(&text, names) {
+            Some(near) => finding.suggest(near.name),
+            None => finding,
+        };
+    }
     match (replacement, node.as_f64()) {
         (Replacement::Milliseconds, Some(number)) => match seconds(number) {
             Some(period) => finding.suggest(period),

@@ -1,3 +1,322 @@
-use super::{Breach, Object, Rule};
+//! The columns of a datasource: dimensions, metrics, transforms, granularities.
 
-pub(super) const RULES: &[Rule] = &[];
+use std::borrow::Cow;
+
+use super::{Breach, Object, REFUSES, Rule, get, is_blank, is_true};
+use crate::finding::{Code, quote};
+use crate::json::{Kind, Node};
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        classes: &["DataSchema"],
+        check: schema,
+    },
+    Rule {
+        classes: &["DimensionsSpec"],
+        check: dimensions,
+    },
+    Rule {
+        classes: &["TransformSpec"],
+        check: transforms,
+    },
+    Rule {
+        classes: &["UniformGranularitySpec"],
+        check: granularities,
+    },
+];
+
+/// The column of time.
+const TIME: &str = "__time";
+
+/// A dimension's or metric's name: a text, or its `name`.
+fn name(node: Node<'_>) -> Option<Cow<'_, str>> {
+    match node.kind() {
+        Kind::String => node.as_str(),
+        _ => get(node, "name")?.as_str(),
+    }
+}
+
+/// Where a name stands, for a caret under it.
+fn name_node(node: Node<'_>) -> Node<'_> {
+    get(node, "name").unwrap_or(node)
+}
+
+/// Names that stand twice, each with its second place.
+fn twice<'d>(nodes: impl Iterator<Item = Node<'d>>) -> Vec<(Cow<'d, str>, Node<'d>)> {
+    let mut names: Vec<_> = nodes
+        .filter_map(|node| Some((name(node)?, name_node(node))))
+        .collect();
+    names.sort_by(|left, right| (&left.0, left.1.index()).cmp(&(&right.0, right.1.index())));
+    names
+        .windows(2)
+        .filter_map(|pair| match pair {
+            [left, right] if left.0 == right.0 => Some(right.clone()),
+            _ => None,
+        })
+        .collect()
+}
+
+fn list<'d>(node: Option<Node<'d>>, name: &str) -> impl Iterator<Item = Node<'d>> + Clone + use<'d> {
+    node.and_then(|node| get(node, name))
+        .into_iter()
+        .flat_map(Node::elements)
+}
+
+fn schema<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+    let dimensions = object.get("dimensionsSpec");
+    if dimensions.is_some()
+        && object.get("timestampSpec").is_none()
+        && object.get("parser").is_none()
+    {
+        let message = "`timestampSpec` is missing beside `dimensionsSpec`";
+        breaches.push(Breach::new(
+            Code::MissingField,
+            object.node(),
+            message,
+            REFUSES,
+        ));
+    }
+    if object.release() >= 37
+        && let Some(parser) = object.get("parser")
+    {
+        let message = "`parser` is gone since 37: write `timestampSpec` and `dimensionsSpec`, and an `inputFormat`";
+        breaches.push(Breach::new(Code::RemovedField, parser, message, REFUSES));
+    }
+    let metrics = || list(Some(object.node()), "metricsSpec");
+    let columns = list(dimensions, "dimensions").chain(metrics());
+    let spatial = list(dimensions, "spatialDimensions");
+    for column in columns.clone() {
+        if name(column).is_none_or(|name| name.is_empty()) && matches!(column.kind(), Kind::Object | Kind::String) {
+            let message = "`name` is missing: a column needs one";
+            breaches.push(Breach::new(Code::MissingField, column, message, REFUSES));
+        }
+    }
+    for column in spatial {
+        if get(column, "dimName").is_none_or(is_blank) && column.kind() == Kind::Object {
+            let message = "`dimName` is missing: a dimension needs a name";
+            breaches.push(Breach::new(Code::MissingField, column, message, REFUSES));
+        }
+    }
+    // Names that stand twice in one of the two lists are told there.
+    let dimension_names: Vec<_> = list(dimensions, "dimensions").filter_map(name).collect();
+    for metric in metrics() {
+        if let Some(name) = name(metric)
+            && dimension_names.contains(&name)
+        {
+            let message = format!("The column {} is a dimension and a metric", quote(&name));
+            let breach = Breach::new(Code::ConflictingFields, name_node(metric), message, REFUSES);
+            breaches.push(breach);
+        }
+    }
+    for (name, node) in twice(metrics()) {
+        let message = format!("The metric {} stands twice", quote(&name));
+        breaches.push(Breach::new(Code::ConflictingFields, node, message, REFUSES));
+    }
+    if let Some(metric) = metrics().find(|metric| name(*metric).as_deref() == Some(TIME)) {
+        let message = "`__time` is the column of time; a metric needs another name";
+        breaches.push(Breach::new(
+            Code::ConflictingFields,
+            name_node(metric),
+            message,
+            REFUSES,
+        ));
+    }
+    rollup(object, breaches);
+    unused(object, dimensions, breaches);
+}
+
+fn rollup<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+    let Some(granularity) = object.get("granularitySpec") else {
+        return;
+    };
+    let Some(rollup) = get(granularity, "rollup") else {
+        return;
+    };
+    let metrics = list(Some(object.node()), "metricsSpec");
+    let mut counts = metrics
+        .filter(|metric| get(*metric, "type").and_then(Node::as_str).as_deref() == Some("count"));
+    if is_true(rollup) && counts.next().is_none() {
+        breaches.push(Breach::new(
+            Code::RollupWithoutCount,
+            rollup,
+            "Rows are rolled up, and no `count` metric says how many",
+            "Druid merges rows of the same dimensions; how many there were is lost",
+        ));
+    }
+}
+
+/// A transform that makes a column which nothing takes.
+fn unused<'d>(
+    object: Object<'_, 'd>,
+    dimensions: Option<Node<'d>>,
+    breaches: &mut Vec<Breach<'d>>,
+) {
+    let transform_spec = object.get("transformSpec");
+    let Some(dimensions) = dimensions else {
+        return;
+    };
+    let named = get(dimensions, "dimensions").is_some_and(|list| !is_blank(list));
+    let discovers = ["useSchemaDiscovery", "includeAllDimensions"]
+        .iter()
+        .any(|flag| get(dimensions, flag).is_some_and(is_true));
+    if !named || discovers {
+        return;
+    }
+    for transform in list(transform_spec, "transforms") {
+        let Some(result) = name(transform) else {
+            continue;
+        };
+        let is_dimension = list(Some(dimensions), "dimensions")
+            .any(|node| name(node).as_deref() == Some(&*result));
+        // A metric, a filter, an expression or the timestamp may take it: any mention counts.
+        let mentions = |node: Node<'d>| mentions(node, &result);
+        let is_used = list(Some(object.node()), "metricsSpec").any(mentions)
+            || object.get("timestampSpec").is_some_and(mentions)
+            || transform_spec
+                .and_then(|spec| get(spec, "filter"))
+                .is_some_and(mentions)
+            || list(transform_spec, "transforms")
+                .filter(|other| other.index() != transform.index())
+                .any(|other| get(other, "expression").is_some_and(mentions));
+        if !is_dimension && !is_used && &*result != TIME {
+            let message = format!(
+                "The transform {} is neither a dimension nor used by anything",
+                quote(&result)
+            );
+            let effect = "Druid computes it for every row and stores nothing";
+            breaches.push(Breach::new(
+                Code::UnusedTransform,
+                name_node(transform),
+                message,
+                effect,
+            ));
+        }
+    }
+}
+
+/// Does a text below this value hold the name?
+fn mentions(node: Node<'_>, name: &str) -> bool {
+    node.raw().contains(name)
+}
+
+fn dimensions<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+    let all = || list(Some(object.node()), "dimensions");
+    for (name, node) in twice(all()) {
+        let message = format!("The dimension {} stands twice", quote(&name));
+        breaches.push(Breach::new(Code::ConflictingFields, node, message, REFUSES));
+    }
+    let mut nameless = all().filter(|dimension| name(*dimension).is_none());
+    if let (Some(_), Some(second)) = (nameless.next(), nameless.next()) {
+        let message = "`name` is missing, and in another dimension too: they are the same column";
+        breaches.push(Breach::new(Code::MissingField, second, message, REFUSES));
+    }
+    let spatial = || list(Some(object.node()), "spatialDimensions");
+    let mut nameless = spatial().filter(|dimension| get(*dimension, "dimName").is_none());
+    if let (Some(_), Some(second)) = (nameless.next(), nameless.next()) {
+        let message = "`dimName` is missing, and in another dimension too: they are the same column";
+        breaches.push(Breach::new(Code::MissingField, second, message, REFUSES));
+    }
+    for null in all().filter(|dimension| dimension.is_null()) {
+        let message = "A dimension cannot be null";
+        breaches.push(Breach::new(Code::WrongType, null, message, REFUSES));
+    }
+    let excluded: Vec<_> = list(Some(object.node()), "dimensionExclusions")
+        .filter_map(Node::as_str)
+        .collect();
+    for dimension in all() {
+        let Some(name) = name(dimension) else {
+            continue;
+        };
+        if excluded.contains(&name) {
+            let message = format!("{} is a dimension and excluded", quote(&name));
+            let breach = Breach::new(
+                Code::ConflictingFields,
+                name_node(dimension),
+                message,
+                REFUSES,
+            );
+            breaches.push(breach);
+        }
+        if name == TIME {
+            let id = get(dimension, "type").and_then(Node::as_str);
+            if id.as_deref() != Some("long") {
+                let message = "`__time` is a column of type `long`";
+                breaches.push(Breach::new(Code::InvalidValue, dimension, message, REFUSES));
+            }
+        }
+    }
+    let named = object.get("dimensions").is_some_and(|list| !is_blank(list))
+        || object
+            .get("spatialDimensions")
+            .is_some_and(|list| !is_blank(list));
+    let discovers = ["useSchemaDiscovery", "includeAllDimensions"]
+        .iter()
+        .any(|flag| object.get(flag).is_some());
+    if !named && !discovers && object.get("dimensionExclusions").is_none_or(is_blank) {
+        breaches.push(Breach::new(
+            Code::ImplicitDimensions,
+            object.node(),
+            "No dimension is named, and neither `useSchemaDiscovery` nor `includeAllDimensions` is set",
+            "Druid takes every field that it finds as a string dimension",
+        ));
+    }
+}
+
+fn transforms<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+    for (name, node) in twice(list(Some(object.node()), "transforms")) {
+        let message = format!("The transform {} stands twice", quote(&name));
+        breaches.push(Breach::new(Code::ConflictingFields, node, message, REFUSES));
+    }
+}
+
+/// Granularities from fine to coarse, of those that can be told apart.
+const COARSENESS: [&[&str]; 16] = [
+    &["none"],
+    &["second", "pt1s"],
+    &["minute", "pt1m"],
+    &["five_minute", "pt5m"],
+    &["ten_minute", "pt10m"],
+    &["fifteen_minute", "pt15m"],
+    &["thirty_minute", "pt30m"],
+    &["hour", "pt1h"],
+    &["six_hour", "pt6h"],
+    &["eight_hour", "pt8h"],
+    &["day", "p1d"],
+    &["week", "p1w"],
+    &["month", "p1m"],
+    &["quarter", "p3m"],
+    &["year", "p1y"],
+    &["all"],
+];
+
+pub(super) fn coarseness(node: Node<'_>) -> Option<usize> {
+    let text = match node.kind() {
+        Kind::String => node.as_str()?,
+        Kind::Object => match get(node, "period") {
+            Some(period) => period.as_str()?,
+            None => get(node, "type")?.as_str()?,
+        },
+        Kind::Null | Kind::Boolean | Kind::Number | Kind::Array => return None,
+    };
+    let text = text.to_ascii_lowercase();
+    COARSENESS.iter().position(|names| names.contains(&&*text))
+}
+
+fn granularities<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+    let (Some(segments), Some(queries)) = (
+        object.get("segmentGranularity"),
+        object.get("queryGranularity"),
+    ) else {
+        return;
+    };
+    if let (Some(fine), Some(coarse)) = (coarseness(segments), coarseness(queries))
+        && fine < coarse
+    {
+        breaches.push(Breach::new(
+            Code::FinerSegments,
+            segments,
+            "`segmentGranularity` is finer than `queryGranularity`",
+            "Druid accepts it, and fails when it allocates segments; a stream tries again for ever",
+        ));
+    }
+}

@@ -5,6 +5,7 @@
 //! broken. It is asked once for every such object, so it looks at no more than that object's own
 //! fields and a list or two below them.
 
+mod aggregators;
 mod columns;
 mod context;
 mod filters;
@@ -70,7 +71,8 @@ impl<'d> Breach<'d> {
 pub(super) const REFUSES: &str = "Druid refuses the spec";
 
 /// Every rule there is.
-const RULES: [&[Rule]; 8] = [
+const RULES: [&[Rule]; 9] = [
+    aggregators::RULES,
     columns::RULES,
     context::RULES,
     filters::RULES,
@@ -178,6 +180,23 @@ pub(super) fn number(node: Node<'_>) -> Option<f64> {
         Kind::String => node.as_str()?.trim().parse().ok(),
         Kind::Null | Kind::Boolean | Kind::Array | Kind::Object => None,
     }
+}
+
+/// A single value as text: Jackson makes one of numbers and booleans too.
+pub(super) fn text(node: Node<'_>) -> Option<Cow<'_, str>> {
+    match node.kind() {
+        Kind::String => node.as_str(),
+        Kind::Number | Kind::Boolean => Some(Cow::Borrowed(node.raw())),
+        Kind::Null | Kind::Array | Kind::Object => None,
+    }
+}
+
+/// A whole number as Jackson reads it: a fraction is cut off, an empty text is 0.
+pub(super) fn whole(node: Node<'_>) -> Option<f64> {
+    if node.as_str().is_some_and(|text| matches!(text.trim(), "" | "null")) {
+        return Some(0.0);
+    }
+    number(node).map(f64::trunc)
 }
 
 /// Is it a list or a text without anything in it?

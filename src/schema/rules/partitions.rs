@@ -1,3 +1,231 @@
-use super::{Breach, Object, Rule};
+//! How segments are cut: partitionsSpec and the fields of old that stand for one.
 
-pub(super) const RULES: &[Rule] = &[];
+use super::{Breach, Object, REFUSES, Rule, get, is_blank, number};
+use crate::finding::Code;
+use crate::json::Node;
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        classes: &["HashedPartitionsSpec"],
+        check: hashed,
+    },
+    Rule {
+        classes: &["DimensionRangePartitionsSpec"],
+        check: range,
+    },
+    Rule {
+        classes: &["SingleDimensionPartitionsSpec"],
+        check: single_dimension,
+    },
+    Rule {
+        classes: &["DynamicPartitionsSpec"],
+        check: dynamic,
+    },
+    Rule {
+        classes: &[
+            "ParallelIndexTuningConfig",
+            "IndexTask.IndexTuningConfig",
+            "CompactionTask.CompactionTuningConfig",
+        ],
+        check: tuning,
+    },
+];
+
+/// A count that is there: Druid takes -1 for absent (`PartitionsSpec.isEffectivelyNull`).
+fn count<'d>(object: Object<'_, 'd>, name: &str) -> Option<(Node<'d>, f64)> {
+    let node = object.get(name)?;
+    let count = number(node)?;
+    (count != -1.0).then_some((node, count))
+}
+
+fn given<'d, 'n>(object: Object<'_, 'd>, names: &[&'n str]) -> Vec<(&'n str, Node<'d>, f64)> {
+    let counts = names.iter().map(|name| (*name, count(object, name)));
+    counts
+        .filter_map(|(name, count)| count.map(|(node, count)| (name, node, count)))
+        .collect()
+}
+
+fn at_most_one<'d>(object: Object<'_, 'd>, names: &[&str], breaches: &mut Vec<Breach<'d>>) {
+    let counts = given(object, names);
+    if let [(first, ..), (second, node, _), ..] = counts.as_slice() {
+        let message = format!("`{second}` cannot stand beside `{first}`: they say the same");
+        breaches.push(Breach::new(
+            Code::ConflictingFields,
+            *node,
+            message,
+            REFUSES,
+        ));
+    }
+}
+
+fn positive<'d>(object: Object<'_, 'd>, names: &[&str], breaches: &mut Vec<Breach<'d>>) {
+    for (name, node, count) in given(object, names) {
+        if count <= 0.0 {
+            let message = format!("`{name}` must be greater than 0");
+            breaches.push(Breach::new(Code::InvalidValue, node, message, REFUSES));
+        }
+    }
+}
+
+fn hashed<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+    const TARGETS: [&str; 3] = [
+        "targetRowsPerSegment",
+        "targetPartitionSize",
+        "maxRowsPerSegment",
+    ];
+    at_most_one(object, &TARGETS, breaches);
+    positive(object, &TARGETS, breaches);
+    positive(object, &["numShards"], breaches);
+    let targets = given(object, &TARGETS);
+    if let (Some((node, _)), [(target, ..), ..]) = (count(object, "numShards"), targets.as_slice())
+    {
+        let message =
+            format!("`numShards` cannot stand beside `{target}`: one follows from the other");
+        breaches.push(Breach::new(Code::ConflictingFields, node, message, REFUSES));
+    }
+    if object.get("partitionDimensions").is_none_or(is_blank) && object.get("type").is_some() {
+        breaches.push(Breach::new(
+            Code::ImplicitPartitions,
+            object.node(),
+            "Without `partitionDimensions` rows are hashed over all dimensions",
+            "rows that could be rolled up fall into different segments",
+        ));
+    }
+}
+
+fn range<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+    target_or_most(
+        object,
+        &["targetRowsPerSegment"],
+        &["maxRowsPerSegment"],
+        breaches,
+    );
+    if let Some(node) = object.get("partitionDimensions")
+        && is_blank(node)
+    {
+        let message = "`partitionDimensions` must name a dimension";
+        breaches.push(Breach::new(Code::InvalidValue, node, message, REFUSES));
+    }
+}
+
+fn single_dimension<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+    target_or_most(
+        object,
+        &["targetRowsPerSegment", "targetPartitionSize"],
+        &["maxRowsPerSegment", "maxPartitionSize"],
+        breaches,
+    );
+}
+
+/// Exactly one of a target and a maximum, each with its old names.
+fn target_or_most<'d>(
+    object: Object<'_, 'd>,
+    targets: &[&str],
+    most: &[&str],
+    breaches: &mut Vec<Breach<'d>>,
+) {
+    at_most_one(object, targets, breaches);
+    at_most_one(object, most, breaches);
+    let (target, maximum) = (given(object, targets), given(object, most));
+    match (target.first(), maximum.first()) {
+        (Some((target, ..)), Some((maximum, node, _))) => {
+            let message = format!("`{maximum}` cannot stand beside `{target}`: one of the two");
+            breaches.push(Breach::new(
+                Code::ConflictingFields,
+                *node,
+                message,
+                REFUSES,
+            ));
+        }
+        (None, None) => {
+            let message = "`targetRowsPerSegment` or `maxRowsPerSegment` is missing";
+            breaches.push(Breach::new(
+                Code::MissingField,
+                object.node(),
+                message,
+                REFUSES,
+            ));
+        }
+        (Some(_), None) | (None, Some(_)) => {}
+    }
+    positive(object, targets, breaches);
+    positive(object, most, breaches);
+}
+
+fn dynamic<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+    // Checked since 36 (`DynamicPartitionsSpec`).
+    if object.release() >= 36 {
+        positive(object, &["maxRowsPerSegment", "maxTotalRows"], breaches);
+    }
+}
+
+fn tuning<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+    at_most_one(
+        object,
+        &["targetPartitionSize", "maxRowsPerSegment"],
+        breaches,
+    );
+    for pair in [["maxNumSubTasks", "maxNumConcurrentSubTasks"]] {
+        if let [Some(_), Some(node)] = pair.map(|name| object.get(name)) {
+            let [old, new] = pair;
+            let message = format!("`{new}` cannot stand beside `{old}`, its old name");
+            breaches.push(Breach::new(Code::ConflictingFields, node, message, REFUSES));
+        }
+    }
+    for name in [
+        "maxNumSubTasks",
+        "maxNumConcurrentSubTasks",
+        "maxNumSegmentsToMerge",
+        "totalNumMergeTasks",
+    ] {
+        if let Some(node) = object.get(name)
+            && number(node).is_some_and(|count| count < 1.0)
+        {
+            let message = format!("`{name}` must be greater than 0");
+            breaches.push(Breach::new(Code::InvalidValue, node, message, REFUSES));
+        }
+    }
+    partitions_of(object, breaches);
+    if object.class() == "CompactionTask.CompactionTuningConfig"
+        && let Some(node) = object.get("awaitSegmentAvailabilityTimeoutMillis")
+        && number(node).is_some_and(|timeout| timeout != 0.0)
+    {
+        let message = "A compaction does not wait for segments";
+        breaches.push(Breach::new(Code::InvalidValue, node, message, REFUSES));
+    }
+}
+
+/// `forceGuaranteedRollup` and the kind of partitions belong together.
+fn partitions_of<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+    let forced = object.is_true("forceGuaranteedRollup");
+    let Some(partitions) = object.get("partitionsSpec") else {
+        return;
+    };
+    let id = get(partitions, "type").and_then(Node::as_str);
+    // What is missing or unknown is read as `hashed`.
+    let is_dynamic = id.as_deref() == Some("dynamic");
+    let at = get(partitions, "type").unwrap_or(partitions);
+    if forced && is_dynamic {
+        let message =
+            "Perfect rollup needs `hashed` or `range` partitions: `dynamic` cannot guarantee it";
+        breaches.push(Breach::new(Code::ConflictingFields, at, message, REFUSES));
+    }
+    if !forced && !is_dynamic {
+        let id = id.as_deref().unwrap_or("hashed");
+        let message = format!(
+            "`{}` partitions need `forceGuaranteedRollup: true`; without it they are `dynamic`",
+            id.chars().take(80).collect::<String>()
+        );
+        breaches.push(Breach::new(Code::ConflictingFields, at, message, REFUSES));
+    }
+    let single = matches!(id.as_deref(), Some("single_dim" | "dimension"));
+    if forced && single && get(partitions, "partitionDimension").is_none() {
+        let message = "Perfect rollup over one dimension needs `partitionDimension`";
+        breaches.push(Breach::new(
+            Code::MissingField,
+            partitions,
+            message,
+            REFUSES,
+        ));
+    }
+}

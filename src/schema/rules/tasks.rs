@@ -1,3 +1,152 @@
-use super::{Breach, Object, Rule};
+//! Tasks as a whole.
 
-pub(super) const RULES: &[Rule] = &[];
+use super::columns::coarseness;
+use super::{Breach, Object, REFUSES, Rule, get, is_blank, is_true, number, whole};
+use crate::finding::Code;
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        classes: &["KillUnusedSegmentsTask"],
+        check: kill,
+    },
+    Rule {
+        classes: &["CompactionTask"],
+        check: compact,
+    },
+    Rule {
+        classes: &["TaskResource"],
+        check: resource,
+    },
+    Rule {
+        classes: &[
+            "PartialHashSegmentGenerateTask",
+            "PartialRangeSegmentGenerateTask",
+            "PartialDimensionCardinalityTask",
+            "PartialDimensionDistributionTask",
+        ],
+        check: partial,
+    },
+    Rule {
+        classes: &["HadoopIndexTask"],
+        check: hadoop,
+    },
+    Rule {
+        classes: &[
+            "KillUnusedSegmentsTask",
+            "MoveTask",
+            "ArchiveTask",
+            "RestoreTask",
+        ],
+        check: interval,
+    },
+];
+
+fn kill<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+    for name in ["batchSize", "limit"] {
+        if let Some(node) = object.get(name)
+            && number(node).is_some_and(|count| count < 1.0)
+        {
+            let message = format!("`{name}` must be greater than 0");
+            breaches.push(Breach::new(Code::InvalidValue, node, message, REFUSES));
+        }
+    }
+}
+
+fn interval<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+    let Some(node) = object.get("interval") else {
+        return;
+    };
+    let text = node.as_str().unwrap_or_default();
+    if let Some((from, to)) = text.split_once('/')
+        && from == to
+    {
+        let message = "The interval is empty: it ends where it starts";
+        breaches.push(Breach::new(Code::InvalidValue, node, message, REFUSES));
+    }
+}
+
+fn compact<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+    // `CompactionTask.getTuningConfig` knows three of the family.
+    if let Some(id) = object.get("tuningConfig").and_then(|tuning| get(tuning, "type"))
+        && let Some(text) = id.as_str()
+        && !matches!(&*text, "compaction" | "index_parallel" | "index")
+    {
+        let message = "A compaction takes a tuningConfig of type `compaction` or `index_parallel`";
+        let breach = Breach::new(Code::MismatchedType, id, message, REFUSES);
+        breaches.push(breach.instead("\"compaction\""));
+    }
+    if let Some(io) = object.get("ioConfig")
+        && get(io, "inputSpec").is_none()
+    {
+        let message = "`inputSpec` is missing in ioConfig: what to compact";
+        breaches.push(Breach::new(Code::MissingField, io, message, REFUSES));
+    }
+    if let (Some(segments), Some(spec)) = (object.get("segmentGranularity"), object.get("granularitySpec")) {
+        let other = get(spec, "segmentGranularity");
+        let differs = match other {
+            None => true,
+            Some(other) => match (coarseness(segments), coarseness(other)) {
+                (Some(one), Some(other)) => one != other,
+                _ => false,
+            },
+        };
+        if differs {
+            let message = "`segmentGranularity` must be the one of the granularitySpec, or absent";
+            breaches.push(Breach::new(Code::ConflictingFields, segments, message, REFUSES));
+        }
+    }
+    const INPUTS: [&str; 3] = ["ioConfig", "interval", "segments"];
+    let mut given = INPUTS
+        .iter()
+        .filter_map(|name| Some((*name, object.get(name).filter(|node| !is_blank(*node))?)));
+    if let (Some((first, _)), Some((second, node))) = (given.next(), given.next()) {
+        let message =
+            format!("`{second}` cannot stand beside `{first}`: one of them says what to compact");
+        breaches.push(Breach::new(Code::ConflictingFields, node, message, REFUSES));
+    }
+}
+
+fn resource<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+    if let Some(node) = object.get("requiredCapacity")
+        && whole(node).is_some_and(|capacity| capacity < 1.0)
+    {
+        let message = "`requiredCapacity` must be greater than 0";
+        breaches.push(Breach::new(Code::InvalidValue, node, message, REFUSES));
+    }
+}
+
+/// Sub-tasks, which only Druid writes.
+fn partial<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+    let Some(spec) = object.get("spec") else {
+        return;
+    };
+    let forced = spec.at(&["tuningConfig", "forceGuaranteedRollup"]);
+    if !forced.is_some_and(is_true) {
+        let message = "`forceGuaranteedRollup: true` is missing in the tuningConfig of a sub-task";
+        breaches.push(Breach::new(Code::MissingField, spec, message, REFUSES));
+    }
+    let intervals = spec.at(&["dataSchema", "granularitySpec", "intervals"]);
+    if intervals.is_none_or(is_blank) {
+        let message = "`intervals` is missing in the granularitySpec of a sub-task";
+        breaches.push(Breach::new(Code::MissingField, spec, message, REFUSES));
+    }
+}
+
+/// What a Hadoop task fills in by itself.
+fn hadoop<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+    let Some(spec) = object.get("spec") else {
+        return;
+    };
+    let io = get(spec, "ioConfig");
+    let own = [
+        ("segmentOutputPath", io),
+        ("metadataUpdateSpec", io),
+        ("workingPath", get(spec, "tuningConfig")),
+    ];
+    for (name, holder) in own {
+        if let Some(node) = holder.and_then(|holder| get(holder, name)) {
+            let message = format!("`{name}` must be absent: the task sets it by itself");
+            breaches.push(Breach::new(Code::ConflictingFields, node, message, REFUSES));
+        }
+    }
+}

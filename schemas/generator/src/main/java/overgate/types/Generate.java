@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import org.apache.druid.indexing.common.task.Task;
 import org.apache.druid.indexing.overlord.supervisor.SupervisorSpec;
+import org.joda.time.DateTimeZone;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -12,7 +13,9 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TimeZone;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.stream.Stream;
 
 /** {@code Generate GENERATOR_FOLDER MODULES}: writes types.json of the Druid that is on the class path to standard output. */
@@ -62,6 +65,8 @@ public final class Generate
       }
     });
     date(inventory, version, history);
+    zones(inventory);
+    examples(folder, inventory);
     String text = Json.layout(new TypesFile(inventory).of(Overlord.version(), List.of(args).subList(1, args.length), extensions.unproven));
     Overlord.OUT.print(text);
     Overlord.OUT.flush();
@@ -86,6 +91,31 @@ public final class Generate
       }
     }
     return List.copyOf(nearest.values());
+  }
+
+  /** The names of time zones; Druid asks Joda first and the JDK then. */
+  private static void zones(Inventory inventory)
+  {
+    Inventory.Leaf zone = inventory.leaves.get(DateTimeZone.class.getName());
+    if (zone != null) {
+      TreeSet<String> names = new TreeSet<>(DateTimeZone.getAvailableIDs());
+      names.addAll(List.of(TimeZone.getAvailableIDs()));
+      zone.words = List.copyOf(names);
+    }
+  }
+
+  /** A smallest object of each class that Druid reads, from which the tests make documents. */
+  private static void examples(Path folder, Inventory inventory) throws IOException
+  {
+    Names names = new Names(inventory);
+    TreeMap<String, JsonNode> examples = new TreeMap<>();
+    inventory.beans.forEach((key, bean) -> {
+      if (bean.example != null) {
+        examples.put(names.of(key), bean.example);
+      }
+    });
+    Path file = folder.resolveSibling("druid-" + Overlord.version()).resolve("examples.json");
+    Files.writeString(file, Json.layout(Json.MAPPER.valueToTree(examples)));
   }
 
   /** When a property came and when it will go, where that is known and the class path does not say otherwise. */

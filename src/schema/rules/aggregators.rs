@@ -1,0 +1,146 @@
+//! Aggregators.
+
+use super::{Breach, Object, REFUSES, Rule, is_blank, text, whole};
+use crate::finding::Code;
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        classes: &[
+            "LongSumAggregatorFactory",
+            "LongMinAggregatorFactory",
+            "LongMaxAggregatorFactory",
+            "DoubleSumAggregatorFactory",
+            "DoubleMinAggregatorFactory",
+            "DoubleMaxAggregatorFactory",
+            "FloatSumAggregatorFactory",
+            "FloatMinAggregatorFactory",
+            "FloatMaxAggregatorFactory",
+        ],
+        check: simple,
+    },
+    Rule {
+        classes: &["CardinalityAggregatorFactory"],
+        check: cardinality,
+    },
+    Rule {
+        classes: &["ExpressionLambdaAggregatorFactory"],
+        check: expression,
+    },
+    Rule {
+        classes: &["GroupingAggregatorFactory"],
+        check: grouping,
+    },
+    Rule {
+        classes: &[
+            "StringAnyAggregatorFactory",
+            "StringFirstAggregatorFactory",
+            "StringLastAggregatorFactory",
+        ],
+        check: string,
+    },
+    Rule {
+        classes: &[
+            "SketchMergeAggregatorFactory",
+            "OldSketchMergeAggregatorFactory",
+            "OldSketchBuildAggregatorFactory",
+            "DoublesSketchAggregatorFactory",
+            "DoublesSketchMergeAggregatorFactory",
+            "ArrayOfDoublesSketchAggregatorFactory",
+        ],
+        check: sketch,
+    },
+    Rule {
+        classes: &["HllSketchBuildAggregatorFactory", "HllSketchMergeAggregatorFactory"],
+        check: hll,
+    },
+];
+
+fn both<'d>(object: Object<'_, 'd>, first: &str, second: &str, breaches: &mut Vec<Breach<'d>>) {
+    if let (Some(_), Some(node)) = (object.get(first), object.get(second)) {
+        let message = format!("`{second}` cannot stand beside `{first}`: one of the two");
+        breaches.push(Breach::new(Code::ConflictingFields, node, message, REFUSES));
+    }
+}
+
+fn neither<'d>(object: Object<'_, 'd>, first: &str, second: &str, breaches: &mut Vec<Breach<'d>>) {
+    // An absent field of a group is told by the types.
+    let is_null = |name| object.node().get(name).is_some_and(|node| node.is_null());
+    if object.get(first).is_none() && object.get(second).is_none() && (is_null(first) || is_null(second)) {
+        let message = format!("`{first}` or `{second}` is missing");
+        breaches.push(Breach::new(Code::MissingField, object.node(), message, REFUSES));
+    }
+}
+
+fn simple<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+    both(object, "fieldName", "expression", breaches);
+}
+
+fn cardinality<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+    both(object, "fields", "fieldNames", breaches);
+    neither(object, "fields", "fieldNames", breaches);
+}
+
+fn expression<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+    let one = object.get("fields").is_some_and(|fields| fields.len() == 1);
+    if !one && object.get("combine").is_none() {
+        let at = object.get("fields").unwrap_or(object.node());
+        let message = "Without `combine` there must be one field in `fields`";
+        breaches.push(Breach::new(Code::ConflictingFields, at, message, REFUSES));
+    }
+    if let Some(node) = object.get("maxSizeBytes")
+        && whole(node).is_some_and(|size| size < 10.0)
+    {
+        let message = "`maxSizeBytes` must be 10 or more";
+        breaches.push(Breach::new(Code::InvalidValue, node, message, REFUSES));
+    }
+}
+
+fn grouping<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+    if let Some(node) = object.get("groupings")
+        && is_blank(node)
+    {
+        let message = "`groupings` must not be empty";
+        breaches.push(Breach::new(Code::InvalidValue, node, message, REFUSES));
+    }
+}
+
+fn string<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+    if let Some(node) = object.get("maxStringBytes")
+        && whole(node).is_some_and(|size| size < 0.0)
+    {
+        let message = "`maxStringBytes` must not be negative";
+        breaches.push(Breach::new(Code::InvalidValue, node, message, REFUSES));
+    }
+}
+
+fn sketch<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+    for name in ["size", "k", "nominalEntries"] {
+        let Some(node) = object.get(name) else {
+            continue;
+        };
+        let Some(size) = whole(node) else {
+            continue;
+        };
+        #[expect(clippy::cast_possible_truncation, reason = "checked before")]
+        let is_power = size >= 1.0 && size <= f64::from(i32::MAX) && (size as i64).count_ones() == 1;
+        if !is_power {
+            let message = format!("`{name}` must be a power of two");
+            breaches.push(Breach::new(Code::InvalidValue, node, message, REFUSES));
+        }
+    }
+}
+
+fn hll<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+    if let Some(node) = object.get("tgtHllType")
+        && text(node).is_some_and(|text| !matches!(&*text, "HLL_4" | "HLL_6" | "HLL_8"))
+    {
+        let message = "`tgtHllType` is one of `HLL_4`, `HLL_6`, `HLL_8`";
+        breaches.push(Breach::new(Code::InvalidValue, node, message, REFUSES));
+    }
+    if let Some(node) = object.get("lgK")
+        && whole(node).is_some_and(|size| !(4.0..=21.0).contains(&size))
+    {
+        let message = "`lgK` must be from 4 to 21";
+        breaches.push(Breach::new(Code::InvalidValue, node, message, REFUSES));
+    }
+}

@@ -1,0 +1,332 @@
+//! A hundred thousand generated documents, and Druid's own word on each.
+//!
+//! The answers are checked in (`tests/fixtures/oracle-RELEASE.json`) and replayed without Java.
+//! `OVERGATE_ORACLE=ask cargo test --test specs oracle` asks Druid's reader again (Java 17 and
+//! Maven; about a minute a release) and writes them.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use overgate::finding::{Code, Finding, Severity};
+use overgate::json::{Document, Limits};
+use overgate::route::SpecKind;
+use overgate::schema::SchemaSet;
+use overgate::spec::{Spec, SpecId};
+
+use crate::generate::{Dice, Tables};
+use crate::judge::{judge, line, says_dropped, says_refused, schemas};
+
+/// How many documents of each release.
+const TASKS: usize = 26_000;
+const SUPERVISORS: usize = 8_000;
+
+/// Where we refuse what Druid reads, on purpose.
+const STRICTER: &[(&str, fn(&Finding) -> bool)] = &[
+    ("an unknown type of a family with a default: Druid takes the default in silence", |finding| {
+        finding.code == Code::UnknownType
+    }),
+    ("a type id that is no text: the same", |finding| {
+        finding.code == Code::WrongType && finding.pointer.ends_with("type")
+    }),
+];
+
+/// Refusals of Druid that we do not see, by their cause: why not.
+const UNSEEN: &[(&str, &str)] = &[];
+
+/// The share of refused documents that may pass.
+const MOST_UNSEEN: f64 = 0.001;
+
+struct Asked {
+    kind: SpecKind,
+    text: String,
+}
+
+fn documents(release: &str) -> Vec<Asked> {
+    let tables = Tables::read(release);
+    let mut all = Vec::new();
+    for (kind, root, count) in [
+        (SpecKind::Task, "task", TASKS),
+        (SpecKind::Supervisor, "supervisor", SUPERVISORS),
+    ] {
+        let seeds = tables.seeds(root);
+        let mut dice = Dice::new(28);
+        for number in 0..count {
+            let seed = &seeds[number % seeds.len()];
+            let document = match number < seeds.len() {
+                true => seed.clone(),
+                false => tables.changed(root, seed, &mut dice),
+            };
+            all.push(Asked {
+                kind,
+                text: document.to_string(),
+            });
+        }
+    }
+    all
+}
+
+/// What an answer or our reading says, to compare: type, id, datasources, properties passed over.
+fn digest(
+    text: &str,
+    type_id: &str,
+    id: Option<&str>,
+    datasources: &[String],
+    dropped: &[String],
+) -> String {
+    // Of a name that stands at several places the oracle cannot always tell which was passed over.
+    let mut sorted: Vec<String> = dropped
+        .iter()
+        .map(|pointer| {
+            let name = pointer.rsplit('/').next().unwrap_or_default();
+            let ambiguous = text.matches(&format!("\"{name}\":")).count() > 1;
+            if ambiguous { format!("?{name}") } else { pointer.clone() }
+        })
+        .collect();
+    sorted.sort();
+    let text = format!("{type_id}\n{id:?}\n{datasources:?}\n{sorted:?}");
+    // FNV-1a: the same on every machine.
+    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    format!("{:07x}", hash & 0x0fff_ffff)
+}
+
+fn strings(value: &Value) -> Vec<String> {
+    let texts = value.as_array().into_iter().flatten();
+    texts.filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+/// A refusal's cause without what belongs to the one document.
+fn cause(answer: &Value) -> String {
+    let text = answer["cause"].as_str().or(answer["error"].as_str()).unwrap_or("?");
+    let text: String = text.chars().take(140).collect();
+    let mut plain = String::new();
+    let mut depth = 0;
+    for character in text.chars() {
+        match character {
+            '[' | '{' | '(' => depth += 1,
+            ']' | '}' | ')' if depth > 0 => depth -= 1,
+            _ if depth > 0 || character.is_ascii_digit() => {}
+            other => plain.push(other),
+        }
+    }
+    plain.chars().take(90).collect()
+}
+
+fn ask(release: &str, documents: &[Asked]) -> Value {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let mut oracle = Command::new(format!("{root}/tests/oracle/run"))
+        .arg(release)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the oracle starts");
+    let mut input = oracle.stdin.take().expect("piped");
+    let requests: Vec<String> = documents
+        .iter()
+        .map(|document| {
+            let kind = match document.kind {
+                SpecKind::Task => "task",
+                SpecKind::Supervisor | SpecKind::Sampler => "supervisor",
+            };
+            json!({"kind": kind, "text": document.text}).to_string()
+        })
+        .collect();
+    let writer = std::thread::spawn(move || {
+        for request in requests {
+            writeln!(input, "{request}").expect("the oracle reads");
+        }
+    });
+    let mut causes: BTreeMap<String, usize> = BTreeMap::new();
+    let mut verdicts = Vec::new();
+    let output = BufReader::new(oracle.stdout.take().expect("piped"));
+    for (line, document) in output.lines().zip(documents) {
+        let answer: Value = serde_json::from_str(&line.expect("a line")).expect("JSON");
+        if answer["ok"] != json!(true) || answer["lazyError"].is_string() {
+            let number = causes.len();
+            let cause = match answer["lazyError"].as_str() {
+                Some(error) => format!("lazy: {}", cause(&json!({"cause": error}))),
+                None => cause(&answer),
+            };
+            let number = *causes.entry(cause).or_insert(number);
+            verdicts.push(format!("r{number:x}"));
+            continue;
+        }
+        let written: Value = serde_json::from_str(&document.text).expect("JSON");
+        let names_id = written["id"].is_string() && document.kind == SpecKind::Task;
+        let id = answer["taskId"].as_str().filter(|_| names_id);
+        let datasources = match &answer["dataSource"] {
+            Value::String(one) => vec![one.clone()],
+            list => strings(list),
+        };
+        let dropped = strings(&answer["unknown"]);
+        let type_id = written["type"].as_str().unwrap_or_default();
+        let verdict = if dropped.is_empty() { 'w' } else { 'd' };
+        verdicts.push(format!("{verdict}{}", digest(&document.text, type_id, id, &datasources, &dropped)));
+    }
+    writer.join().expect("written");
+    oracle.wait().expect("ended");
+    let mut list: Vec<(String, usize)> = causes.into_iter().collect();
+    list.sort_by_key(|(_, number)| *number);
+    let list: Vec<String> = list.into_iter().map(|(cause, _)| cause).collect();
+    let lines: Vec<String> = verdicts.chunks(16).map(|chunk| chunk.join(" ")).collect();
+    json!({"release": release, "documents": fingerprint(documents), "causes": list, "answers": lines})
+}
+
+fn fingerprint(documents: &[Asked]) -> String {
+    let hash = documents.iter().flat_map(|document| document.text.bytes());
+    let hash = hash.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    format!("{hash:016x}")
+}
+
+/// What we read of a document, in the form of [`digest`]; `None`: it cannot be authorized.
+fn reading(document: &Asked, dropped: &[String]) -> Option<String> {
+    let bytes = Bytes::copy_from_slice(document.text.as_bytes());
+    let read = Document::read(bytes, &Limits::default()).ok()?;
+    let spec = Spec::read(&read, document.kind).ok()?;
+    let id = match &spec.id {
+        SpecId::Task(id) => id.as_ref().map(|id| id.as_str().to_owned()),
+        SpecId::Supervisor(_) | SpecId::None => None,
+    };
+    let datasources: Vec<String> = spec.effects.writes.iter().map(ToString::to_string).collect();
+    Some(digest(&document.text, &spec.type_id, id.as_deref(), &datasources, dropped))
+}
+
+/// Why a document cannot be authorized.
+fn unread(document: &Asked) -> Option<Vec<Finding>> {
+    let bytes = Bytes::copy_from_slice(document.text.as_bytes());
+    match Document::read(bytes, &Limits::default()) {
+        Ok(read) => Spec::read(&read, document.kind).err(),
+        Err(invalid) => Some(vec![Finding::invalid(&invalid, document.text.as_bytes())]),
+    }
+}
+
+/// Names, ids and types must be plain, and nobody ends a supervisor by a submission.
+fn is_plain(finding: &Finding) -> bool {
+    matches!(
+        finding.code,
+        Code::NoopSupervisor | Code::InvalidName | Code::JvmContextKey | Code::ConflictingDatasource | Code::WrapperArray
+    ) || finding.code == Code::WrongType
+        && ["/id", "/type", "/dataSource"].iter().any(|name| finding.pointer.ends_with(name))
+}
+
+/// What came of the comparison of a release.
+#[derive(Default)]
+struct Outcome {
+    counts: BTreeMap<(&'static str, &'static str), usize>,
+    unseen: BTreeMap<String, usize>,
+    wrong: Vec<String>,
+}
+
+fn compare(schemas: &SchemaSet, documents: &[Asked], answers: &Value) -> Outcome {
+    let causes = strings(&answers["causes"]);
+    let answers = strings(&answers["answers"]).join(" ");
+    let answers: Vec<&str> = answers.split(' ').collect();
+    assert_eq!(answers.len(), documents.len());
+    let mut outcome = Outcome::default();
+    for (document, answer) in documents.iter().zip(answers) {
+        let findings = judge(schemas, document.text.as_bytes(), document.kind);
+        let (verdict, rest) = answer.split_at(1);
+        let dropped: Vec<String> = findings
+            .iter()
+            .filter(|finding| says_dropped(finding))
+            .map(|finding| finding.pointer.clone())
+            .collect();
+        // What cannot be authorized is refused before any schema is asked.
+        let unread = unread(document);
+        let refused = unread.is_some() || findings.iter().any(says_refused);
+        let errors = findings.iter().any(|finding| finding.severity == Severity::Error);
+        let ours = match (refused, dropped.is_empty()) {
+            (true, _) => "refused",
+            (false, false) => "dropped",
+            (false, true) if errors => "error",
+            (false, true) => "whole",
+        };
+        let theirs = match verdict {
+            "w" => "whole",
+            "d" => "dropped",
+            _ => "refused",
+        };
+        *outcome.counts.entry((theirs, ours)).or_default() += 1;
+        let lines = || findings.iter().map(line).collect::<Vec<_>>().join("\n    ");
+        let stricter = || {
+            let errors = findings.iter().filter(|finding| says_refused(finding));
+            let unread = unread.as_ref().is_none_or(|findings| findings.iter().all(is_plain));
+            unread && errors.into_iter().all(|finding| STRICTER.iter().any(|(_, is)| is(finding)))
+        };
+        match (theirs, ours) {
+            ("refused", "refused") => {}
+            ("refused", _) => {
+                let cause = &causes[usize::from_str_radix(rest, 16).expect("a number")];
+                *outcome.unseen.entry(cause.clone()).or_default() += 1;
+                let named = UNSEEN.iter().any(|(piece, _)| cause.contains(piece));
+                if !named {
+                    outcome.wrong.push(format!("refused for {cause}, and we see {ours}:\n    {}\n    {}", document.text, lines()));
+                }
+            }
+            (_, "refused") if stricter() => {}
+            (same, other) if same == other => {
+                let read = reading(document, &dropped);
+                if read.as_deref().is_some_and(|read| read != rest) {
+                    outcome.wrong.push(format!("{same}, and read differently:\n    {}\n    {}", document.text, lines()));
+                }
+            }
+            _ => outcome.wrong.push(format!("{theirs}, and we see {ours}:\n    {}\n    {}", document.text, lines())),
+        }
+    }
+    outcome
+}
+
+#[test]
+fn oracle() {
+    let asks = std::env::var_os("OVERGATE_ORACLE").is_some_and(|word| word == "ask");
+    let mut wrong = Vec::new();
+    let only = std::env::var("OVERGATE_RELEASE").ok();
+    for release in ["28.0.0", "33.0.0", "37.0.0"] {
+        if only.as_deref().is_some_and(|only| only != release) {
+            continue;
+        }
+        let documents = documents(release);
+        let path = format!("{}/tests/fixtures/oracle-{release}.json", env!("CARGO_MANIFEST_DIR"));
+        if asks {
+            let answers = ask(release, &documents);
+            let text = serde_json::to_string_pretty(&answers).expect("JSON");
+            std::fs::write(&path, text + "\n").expect("written");
+        }
+        let text = std::fs::read_to_string(&path).expect(&path);
+        let answers: Value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(
+            answers["documents"], json!(fingerprint(&documents)),
+            "the documents are others than Druid was asked about: OVERGATE_ORACLE=ask cargo test --test specs oracle"
+        );
+        let outcome = compare(&schemas(release), &documents, &answers);
+        println!("{release}: {} documents", documents.len());
+        for ((theirs, ours), count) in &outcome.counts {
+            println!("  Druid: {theirs:8}  overgate: {ours:8} {count:6}");
+        }
+        let refused: usize = outcome.counts.iter().filter(|((theirs, _), _)| *theirs == "refused").map(|(_, count)| count).sum();
+        let unseen: usize = outcome.unseen.values().sum();
+        for (cause, count) in &outcome.unseen {
+            println!("  not seen: {count:4} {cause}");
+        }
+        #[allow(clippy::cast_precision_loss, reason = "thousands")]
+        let share = unseen as f64 / refused as f64;
+        println!("  not seen: {unseen} of {refused} that Druid refuses, {:.3} %", share * 100.0);
+        if share > MOST_UNSEEN {
+            wrong.push(format!("{release}: {share}"));
+        }
+        wrong.extend(outcome.wrong.into_iter().map(|text| format!("{release} {text}")));
+    }
+    if std::env::var_os("OVERGATE_SHOW").is_some() {
+        for text in &wrong {
+            println!("{text}");
+        }
+    }
+    assert!(wrong.is_empty(), "{} disagreements", wrong.len());
+}
