@@ -126,6 +126,23 @@ pub(super) fn period(text: &str) -> bool {
         && time.is_none_or(|time| !time.is_empty() && in_order(time, "HMS"))
 }
 
+/// Has a period neither years nor months (`Period.toStandardDuration`)?
+pub(super) fn has_fixed_length(text: &str) -> bool {
+    let upper = text.to_ascii_uppercase();
+    let date = upper.split('T').next().unwrap_or_default();
+    let is_zero = |unit: char| {
+        let Some((before, _)) = date.split_once(unit) else {
+            return true;
+        };
+        let digits = before
+            .rsplit(|c: char| !c.is_ascii_digit())
+            .next()
+            .unwrap_or_default();
+        digits.bytes().all(|byte| byte == b'0')
+    };
+    is_zero('Y') && is_zero('M')
+}
+
 /// Has it only parts of a fixed length? A duration may have days and hours, no years.
 pub(super) fn duration(text: &str) -> bool {
     let upper = text.to_ascii_uppercase();

@@ -13,6 +13,8 @@ use crate::json::{Kind, Node};
 pub(super) struct Leaf {
     pub(super) name: Box<str>,
     pub(super) rule: Rule,
+    /// Is a text of blanks read, as an absent value? Not before 37.
+    blank: bool,
 }
 
 /// What Druid makes of a value.
@@ -105,7 +107,8 @@ impl Leaf {
             "org.joda.time.Period" => Rule::Period,
             "org.joda.time.Duration" => Rule::Duration,
             "org.joda.time.DateTimeZone" => {
-                let mut names: Vec<Box<str>> = names.iter().map(|name| name.as_str().into()).collect();
+                let mut names: Vec<Box<str>> =
+                    names.iter().map(|name| name.as_str().into()).collect();
                 names.sort_unstable();
                 Rule::TimeZone(names.into())
             }
@@ -132,6 +135,7 @@ impl Leaf {
         Leaf {
             name: name.into(),
             rule,
+            blank: read("\" \""),
         }
     }
 
@@ -144,6 +148,13 @@ impl Leaf {
             return Fine;
         }
         let text = node.as_str();
+        if self.blank
+            && text
+                .as_deref()
+                .is_some_and(|text| text.trim_matches(' ').is_empty())
+        {
+            return Fine;
+        }
         match &self.rule {
             Rule::Boolean => match (kind, text) {
                 (Kind::Boolean, _) => Fine,
@@ -189,6 +200,8 @@ impl Leaf {
             },
             Rule::TimeZone(names) => match text {
                 Some(text) if is_time_zone(&text, names) => Fine,
+                // Druid takes UTC, and loses its place in the document.
+                None if matches!(kind, Kind::Array | Kind::Object) => Refused,
                 _ => Replaced(Replacement::Utc),
             },
             Rule::Size => match (kind, text) {
@@ -220,9 +233,6 @@ impl Enumeration {
         };
         match kind {
             _ if known => Reading::Fine,
-            Kind::Array | Kind::Object if self.containers => {
-                Reading::Replaced(Replacement::Default)
-            }
             _ => Reading::Refused,
         }
     }
@@ -318,11 +328,15 @@ fn is_size(text: &str) -> bool {
 fn is_time_zone(text: &str, names: &[Box<str>]) -> bool {
     let is_offset = |offset: &str| {
         offset.len() <= 12
-            && offset.split([':', '.']).all(|part| {
-                !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit())
-            })
+            && offset
+                .split([':', '.'])
+                .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
     };
-    match text.strip_prefix("GMT").unwrap_or(text).strip_prefix(['+', '-']) {
+    match text
+        .strip_prefix("GMT")
+        .unwrap_or(text)
+        .strip_prefix(['+', '-'])
+    {
         Some(offset) => is_offset(offset),
         // What is not known is UTC: who writes it in small letters has what was meant.
         None => {

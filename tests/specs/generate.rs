@@ -99,7 +99,10 @@ impl Tables {
             }
         }
         while let Some((class, document, path)) = open.pop_front() {
-            if seen.insert(format!("{class} {}", path.len().min(1)), ()).is_some() {
+            if seen
+                .insert(format!("{class} {}", path.len().min(1)), ())
+                .is_some()
+            {
                 continue;
             }
             seeds.push(document.clone());
@@ -116,7 +119,8 @@ impl Tables {
                         continue;
                     };
                     let mut document = document.clone();
-                    let Some(holder) = at_mut(&mut document, &path).and_then(Value::as_object_mut) else {
+                    let Some(holder) = at_mut(&mut document, &path).and_then(Value::as_object_mut)
+                    else {
                         continue;
                     };
                     let mut path = path.clone();
@@ -135,7 +139,13 @@ impl Tables {
     }
 
     /// All places of a document whose class is known, with it.
-    fn places(&self, node: &Value, shape: &Value, path: &mut Path, found: &mut Vec<(Path, String)>) {
+    fn places(
+        &self,
+        node: &Value,
+        shape: &Value,
+        path: &mut Path,
+        found: &mut Vec<(Path, String)>,
+    ) {
         if let Some(items) = shape.get("array") {
             for (index, element) in node.as_array().into_iter().flatten().enumerate() {
                 path.push(index.to_string());
@@ -210,7 +220,9 @@ impl Tables {
             .filter_map(|(class, id)| self.example(class, id.as_ref()))
             .collect();
         if examples.is_empty() {
-            return dice.pick(&[json!("a"), json!(5), json!({}), json!([])]).clone();
+            return dice
+                .pick(&[json!("a"), json!(5), json!({}), json!([])])
+                .clone();
         }
         dice.pick(&examples).clone()
     }
@@ -227,7 +239,12 @@ impl Tables {
 
     fn change(&self, root: &str, document: &mut Value, dice: &mut Dice) {
         let mut places = Vec::new();
-        self.places(document, &self.types["roots"][root], &mut Vec::new(), &mut places);
+        self.places(
+            document,
+            &self.types["roots"][root],
+            &mut Vec::new(),
+            &mut places,
+        );
         if places.is_empty() {
             return;
         }
@@ -237,11 +254,13 @@ impl Tables {
         let names: Vec<&String> = properties.keys().collect();
         let kind = dice.below(16);
         let donor = dice.pick(&places).0.clone();
-        let foreign = at(document, &donor).and_then(Value::as_object).and_then(|object| {
-            let entries: Vec<_> = object.iter().collect();
-            let (name, value) = (!entries.is_empty()).then(|| *dice.pick(&entries))?;
-            Some((name.clone(), value.clone()))
-        });
+        let foreign = at(document, &donor)
+            .and_then(Value::as_object)
+            .and_then(|object| {
+                let entries: Vec<_> = object.iter().collect();
+                let (name, value) = (!entries.is_empty()).then(|| *dice.pick(&entries))?;
+                Some((name.clone(), value.clone()))
+            });
         let Some(object) = at_mut(document, &path).and_then(Value::as_object_mut) else {
             return;
         };
@@ -251,12 +270,18 @@ impl Tables {
             // Another field, well filled.
             (0..=4, _) if !names.is_empty() => {
                 let name = *dice.pick(&names);
-                object.insert(name.clone(), self.value(&properties[name]["shape"], true, dice));
+                object.insert(
+                    name.clone(),
+                    self.value(&properties[name]["shape"], true, dice),
+                );
             }
             // Another field, badly filled.
             (5, _) if !names.is_empty() => {
                 let name = *dice.pick(&names);
-                object.insert(name.clone(), self.value(&properties[name]["shape"], false, dice));
+                object.insert(
+                    name.clone(),
+                    self.value(&properties[name]["shape"], false, dice),
+                );
             }
             // A slip in a name.
             (6..=7, Some(name)) if name != "type" => {
@@ -273,14 +298,27 @@ impl Tables {
             (9, Some(name)) => {
                 object.remove(&name);
             }
-            (10, Some(name)) => {
+            // From 37 on Druid says of a null type that it is passed over.
+            (10, Some(name)) if name != "type" => {
                 object.insert(name, Value::Null);
             }
             // Something else in its place.
             (11, Some(name)) => {
                 let any = [
-                    json!(5), json!("5"), json!(5.5), json!(true), json!("true"), json!("a"), json!(""), json!([]),
-                    json!({}), json!([5]), json!(["a"]), json!({"a": 5}), json!(-1), json!(0),
+                    json!(5),
+                    json!("5"),
+                    json!(5.5),
+                    json!(true),
+                    json!("true"),
+                    json!("a"),
+                    json!(""),
+                    json!([]),
+                    json!({}),
+                    json!([5]),
+                    json!(["a"]),
+                    json!({"a": 5}),
+                    json!(-1),
+                    json!(0),
                 ];
                 object.insert(name, dice.pick(&any).clone());
             }
@@ -303,7 +341,10 @@ impl Tables {
             }
             // Of a type that is not there.
             (14, _) if object.contains_key("type") => {
-                let types = ["index", "kafka", "string", "json", "local", "no_such", "long", "hashed", "uniform", "all"];
+                let types = [
+                    "index", "kafka", "string", "json", "local", "no_such", "long", "hashed",
+                    "uniform", "all",
+                ];
                 object.insert("type".to_owned(), json!(dice.pick(&types)));
             }
             // A field that nobody knows.
@@ -327,6 +368,24 @@ fn at_mut<'v>(document: &'v mut Value, path: &[String]) -> Option<&'v mut Value>
         Value::Array(list) => list.get_mut(step.parse::<usize>().ok()?),
         other => other.get_mut(step),
     })
+}
+
+/// JSON with the type first, as people write it: what stands before it Jackson has to keep apart,
+/// and then it loses the path to what is passed over.
+pub(crate) fn text(value: &Value) -> String {
+    match value {
+        Value::Array(list) => format!("[{}]", list.iter().map(text).collect::<Vec<_>>().join(",")),
+        Value::Object(entries) => {
+            let rank = |name: &str| !matches!(name, "type" | "format" | "autoScalerStrategy");
+            let mut sorted: Vec<_> = entries.iter().collect();
+            sorted.sort_by_key(|(name, _)| rank(name));
+            let parts = sorted
+                .iter()
+                .map(|(name, value)| format!("{}:{}", json!(name), text(value)));
+            format!("{{{}}}", parts.collect::<Vec<_>>().join(","))
+        }
+        plain => plain.to_string(),
+    }
 }
 
 /// A name as fingers write it.

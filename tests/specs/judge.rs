@@ -36,7 +36,9 @@ pub(crate) fn says_dropped(finding: &Finding) -> bool {
 
 /// Does it say that Druid refuses, or would without an extension?
 pub(crate) fn says_refused(finding: &Finding) -> bool {
-    finding.code == Code::UnknownType
+    let refuses = finding.effect.as_deref() == Some("Druid refuses the spec");
+    refuses
+        || finding.code == Code::UnknownType
         || finding.severity == Severity::Error && !says_dropped(finding)
 }
 

@@ -17,7 +17,7 @@ use overgate::route::SpecKind;
 use overgate::schema::SchemaSet;
 use overgate::spec::{Spec, SpecId};
 
-use crate::generate::{Dice, Tables};
+use crate::generate::{Dice, Tables, text};
 use crate::judge::{judge, line, says_dropped, says_refused, schemas};
 
 /// How many documents of each release.
@@ -26,16 +26,90 @@ const SUPERVISORS: usize = 8_000;
 
 /// Where we refuse what Druid reads, on purpose.
 const STRICTER: &[(&str, fn(&Finding) -> bool)] = &[
-    ("an unknown type of a family with a default: Druid takes the default in silence", |finding| {
-        finding.code == Code::UnknownType
-    }),
+    (
+        "an unknown type of a family with a default: Druid takes the default in silence",
+        |finding| finding.code == Code::UnknownType,
+    ),
     ("a type id that is no text: the same", |finding| {
         finding.code == Code::WrongType && finding.pointer.ends_with("type")
     }),
+    (
+        "an array or object for a word: Druid takes the default and loses its place",
+        |finding| {
+            finding.code == Code::WrongType
+                && (finding.message.contains("one of ") || finding.message.contains("a time zone"))
+        },
+    ),
+    (
+        "JavaScript where nobody looks at it before the task runs",
+        |finding| finding.code == Code::JavascriptFunction,
+    ),
 ];
 
 /// Refusals of Druid that we do not see, by their cause: why not.
-const UNSEEN: &[(&str, &str)] = &[];
+const UNSEEN: &[(&str, &str)] = &[
+    ("IllegalCharset", "which encodings a JVM has"),
+    ("UnsupportedCharset", "which encodings a JVM has"),
+    (
+        "lazy: IllegalArgumentException: Cannot construct instance of",
+        "encodings, in a parser that only the task reads",
+    ),
+    (
+        "lazy: DruidException: Encountered dimension",
+        "columns of a parser that only the task reads",
+    ),
+    (
+        "StringIndexOutOfBounds",
+        "segment ids, in a list that Druid writes",
+    ),
+    ("because \"d", "shard specs, in a list that Druid writes"),
+    (
+        "NullPointerException: null",
+        "shard specs, in a list that Druid writes",
+    ),
+    (
+        "NullPointerException: Must set partitionNum",
+        "shard specs, in a list that Druid writes",
+    ),
+    ("LookupExtractor", "a lookup without a lookup"),
+    ("Lookup  not found", "which lookups a cluster has"),
+    ("Guice configuration", "a task that no release after 28 has"),
+    ("Illegal pattern component", "patterns of Joda-Time"),
+    ("Invalid pattern specification", "patterns of Joda-Time"),
+    ("metricColumns  must agree", "sketches"),
+    ("Format requires a '/'", "extraction functions"),
+    (
+        "Limit cannot be provided when markAsUnused",
+        "kill tasks of 28",
+    ),
+    ("exceeds range of Integer", "a size as a number of bytes"),
+    ("out of range of long", "numbers beyond 64 bits"),
+    ("Either  or  must be set", "two of a few fields"),
+    ("At most one of  or  must", "two of a few fields"),
+    (
+        "Conflicting segment granularities",
+        "granularities that cannot be compared",
+    ),
+    ("Overlapping intervals", "a calendar"),
+    ("Empty list of intervals", "a calendar"),
+    ("must be within interval", "a calendar"),
+    ("maxStringLength", "columns of 37"),
+    ("Minor compaction", "compactions of 37"),
+    ("Escape must be null or a single", "a filter"),
+    ("because \"target\"", "extraction functions"),
+    ("columnName", "projections"),
+    ("For input string: \"a\"", "partitions"),
+    (
+        "because \"myName\"",
+        "the MSQ engine on a metric without a name",
+    ),
+    (
+        "partitionNum >=",
+        "shard specs, in a list that Druid writes",
+    ),
+    ("Float.floatValue", "a null among numbers"),
+    ("Please make sure to load", "an extension that is not there"),
+];
 
 /// The share of refused documents that may pass.
 const MOST_UNSEEN: f64 = 0.001;
@@ -62,7 +136,7 @@ fn documents(release: &str) -> Vec<Asked> {
             };
             all.push(Asked {
                 kind,
-                text: document.to_string(),
+                text: text(&document),
             });
         }
     }
@@ -83,7 +157,11 @@ fn digest(
         .map(|pointer| {
             let name = pointer.rsplit('/').next().unwrap_or_default();
             let ambiguous = text.matches(&format!("\"{name}\":")).count() > 1;
-            if ambiguous { format!("?{name}") } else { pointer.clone() }
+            if ambiguous {
+                format!("?{name}")
+            } else {
+                pointer.clone()
+            }
         })
         .collect();
     sorted.sort();
@@ -102,7 +180,10 @@ fn strings(value: &Value) -> Vec<String> {
 
 /// A refusal's cause without what belongs to the one document.
 fn cause(answer: &Value) -> String {
-    let text = answer["cause"].as_str().or(answer["error"].as_str()).unwrap_or("?");
+    let text = answer["cause"]
+        .as_str()
+        .or(answer["error"].as_str())
+        .unwrap_or("?");
     let text: String = text.chars().take(140).collect();
     let mut plain = String::new();
     let mut depth = 0;
@@ -166,7 +247,10 @@ fn ask(release: &str, documents: &[Asked]) -> Value {
         let dropped = strings(&answer["unknown"]);
         let type_id = written["type"].as_str().unwrap_or_default();
         let verdict = if dropped.is_empty() { 'w' } else { 'd' };
-        verdicts.push(format!("{verdict}{}", digest(&document.text, type_id, id, &datasources, &dropped)));
+        verdicts.push(format!(
+            "{verdict}{}",
+            digest(&document.text, type_id, id, &datasources, &dropped)
+        ));
     }
     writer.join().expect("written");
     oracle.wait().expect("ended");
@@ -194,8 +278,19 @@ fn reading(document: &Asked, dropped: &[String]) -> Option<String> {
         SpecId::Task(id) => id.as_ref().map(|id| id.as_str().to_owned()),
         SpecId::Supervisor(_) | SpecId::None => None,
     };
-    let datasources: Vec<String> = spec.effects.writes.iter().map(ToString::to_string).collect();
-    Some(digest(&document.text, &spec.type_id, id.as_deref(), &datasources, dropped))
+    let datasources: Vec<String> = spec
+        .effects
+        .writes
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    Some(digest(
+        &document.text,
+        &spec.type_id,
+        id.as_deref(),
+        &datasources,
+        dropped,
+    ))
 }
 
 /// Why a document cannot be authorized.
@@ -211,9 +306,15 @@ fn unread(document: &Asked) -> Option<Vec<Finding>> {
 fn is_plain(finding: &Finding) -> bool {
     matches!(
         finding.code,
-        Code::NoopSupervisor | Code::InvalidName | Code::JvmContextKey | Code::ConflictingDatasource | Code::WrapperArray
+        Code::NoopSupervisor
+            | Code::InvalidName
+            | Code::JvmContextKey
+            | Code::ConflictingDatasource
+            | Code::WrapperArray
     ) || finding.code == Code::WrongType
-        && ["/id", "/type", "/dataSource"].iter().any(|name| finding.pointer.ends_with(name))
+        && ["/id", "/type", "/dataSource"]
+            .iter()
+            .any(|name| finding.pointer.ends_with(name))
 }
 
 /// What came of the comparison of a release.
@@ -241,7 +342,9 @@ fn compare(schemas: &SchemaSet, documents: &[Asked], answers: &Value) -> Outcome
         // What cannot be authorized is refused before any schema is asked.
         let unread = unread(document);
         let refused = unread.is_some() || findings.iter().any(says_refused);
-        let errors = findings.iter().any(|finding| finding.severity == Severity::Error);
+        let errors = findings
+            .iter()
+            .any(|finding| finding.severity == Severity::Error);
         let ours = match (refused, dropped.is_empty()) {
             (true, _) => "refused",
             (false, false) => "dropped",
@@ -257,8 +360,17 @@ fn compare(schemas: &SchemaSet, documents: &[Asked], answers: &Value) -> Outcome
         let lines = || findings.iter().map(line).collect::<Vec<_>>().join("\n    ");
         let stricter = || {
             let errors = findings.iter().filter(|finding| says_refused(finding));
-            let unread = unread.as_ref().is_none_or(|findings| findings.iter().all(is_plain));
-            unread && errors.into_iter().all(|finding| STRICTER.iter().any(|(_, is)| is(finding)))
+            let unread = unread
+                .as_ref()
+                .is_none_or(|findings| findings.iter().all(is_plain));
+            // What Druid reads after an array in a type's place is not what is written there.
+            let lost = findings.iter().any(|finding| {
+                finding.code == Code::WrongType && STRICTER.iter().any(|(_, is)| is(finding))
+            });
+            lost || unread
+                && errors
+                    .into_iter()
+                    .all(|finding| STRICTER.iter().any(|(_, is)| is(finding)))
         };
         match (theirs, ours) {
             ("refused", "refused") => {}
@@ -267,66 +379,97 @@ fn compare(schemas: &SchemaSet, documents: &[Asked], answers: &Value) -> Outcome
                 *outcome.unseen.entry(cause.clone()).or_default() += 1;
                 let named = UNSEEN.iter().any(|(piece, _)| cause.contains(piece));
                 if !named {
-                    outcome.wrong.push(format!("refused for {cause}, and we see {ours}:\n    {}\n    {}", document.text, lines()));
+                    outcome.wrong.push(format!(
+                        "refused for {cause}, and we see {ours}:\n    {}\n    {}",
+                        document.text,
+                        lines()
+                    ));
                 }
             }
             (_, "refused") if stricter() => {}
+            // A legacy dimension spec picks what it knows out of a map, and says nothing of the rest.
+            ("whole", "dropped")
+                if findings.iter().all(|finding| {
+                    !says_dropped(finding) || finding.message.contains("dimension spec")
+                }) => {}
             (same, other) if same == other => {
                 let read = reading(document, &dropped);
                 if read.as_deref().is_some_and(|read| read != rest) {
-                    outcome.wrong.push(format!("{same}, and read differently:\n    {}\n    {}", document.text, lines()));
+                    outcome.wrong.push(format!(
+                        "{same}, and read differently:\n    {}\n    {}",
+                        document.text,
+                        lines()
+                    ));
                 }
             }
-            _ => outcome.wrong.push(format!("{theirs}, and we see {ours}:\n    {}\n    {}", document.text, lines())),
+            _ => outcome.wrong.push(format!(
+                "{theirs}, and we see {ours}:\n    {}\n    {}",
+                document.text,
+                lines()
+            )),
         }
     }
     outcome
 }
 
 #[test]
-fn oracle() {
-    let asks = std::env::var_os("OVERGATE_ORACLE").is_some_and(|word| word == "ask");
-    let mut wrong = Vec::new();
-    let only = std::env::var("OVERGATE_RELEASE").ok();
-    for release in ["28.0.0", "33.0.0", "37.0.0"] {
-        if only.as_deref().is_some_and(|only| only != release) {
-            continue;
-        }
-        let documents = documents(release);
-        let path = format!("{}/tests/fixtures/oracle-{release}.json", env!("CARGO_MANIFEST_DIR"));
-        if asks {
-            let answers = ask(release, &documents);
-            let text = serde_json::to_string_pretty(&answers).expect("JSON");
-            std::fs::write(&path, text + "\n").expect("written");
-        }
-        let text = std::fs::read_to_string(&path).expect(&path);
-        let answers: Value = serde_json::from_str(&text).expect("JSON");
-        assert_eq!(
-            answers["documents"], json!(fingerprint(&documents)),
-            "the documents are others than Druid was asked about: OVERGATE_ORACLE=ask cargo test --test specs oracle"
-        );
-        let outcome = compare(&schemas(release), &documents, &answers);
-        println!("{release}: {} documents", documents.len());
-        for ((theirs, ours), count) in &outcome.counts {
-            println!("  Druid: {theirs:8}  overgate: {ours:8} {count:6}");
-        }
-        let refused: usize = outcome.counts.iter().filter(|((theirs, _), _)| *theirs == "refused").map(|(_, count)| count).sum();
-        let unseen: usize = outcome.unseen.values().sum();
-        for (cause, count) in &outcome.unseen {
-            println!("  not seen: {count:4} {cause}");
-        }
-        #[allow(clippy::cast_precision_loss, reason = "thousands")]
-        let share = unseen as f64 / refused as f64;
-        println!("  not seen: {unseen} of {refused} that Druid refuses, {:.3} %", share * 100.0);
-        if share > MOST_UNSEEN {
-            wrong.push(format!("{release}: {share}"));
-        }
-        wrong.extend(outcome.wrong.into_iter().map(|text| format!("{release} {text}")));
+fn oracle_28() {
+    hold_against("28.0.0");
+}
+
+#[test]
+fn oracle_33() {
+    hold_against("33.0.0");
+}
+
+#[test]
+fn oracle_37() {
+    hold_against("37.0.0");
+}
+
+fn hold_against(release: &str) {
+    let documents = documents(release);
+    let root = env!("CARGO_MANIFEST_DIR");
+    let path = format!("{root}/tests/fixtures/oracle-{release}.json");
+    if std::env::var_os("OVERGATE_ORACLE").is_some_and(|word| word == "ask") {
+        let answers = ask(release, &documents);
+        let text = serde_json::to_string_pretty(&answers).expect("JSON");
+        std::fs::write(&path, text + "\n").expect("written");
     }
-    if std::env::var_os("OVERGATE_SHOW").is_some() {
-        for text in &wrong {
-            println!("{text}");
-        }
+    let text = std::fs::read_to_string(&path).expect(&path);
+    let answers: Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(
+        answers["documents"],
+        json!(fingerprint(&documents)),
+        "Druid was asked about others: OVERGATE_ORACLE=ask cargo test --test specs oracle"
+    );
+    let outcome = compare(&schemas(release), &documents, &answers);
+    let mut report = format!("{release}: {} documents\n", documents.len());
+    for ((theirs, ours), count) in &outcome.counts {
+        report += &format!("  Druid: {theirs:8}  overgate: {ours:8} {count:6}\n");
     }
-    assert!(wrong.is_empty(), "{} disagreements", wrong.len());
+    let refused = outcome
+        .counts
+        .iter()
+        .filter(|((theirs, _), _)| *theirs == "refused");
+    let refused: usize = refused.map(|(_, count)| count).sum();
+    for (cause, count) in &outcome.unseen {
+        report += &format!("  not seen: {count:4} {cause}\n");
+    }
+    let unseen: usize = outcome.unseen.values().sum();
+    #[allow(clippy::cast_precision_loss, reason = "thousands")]
+    let share = unseen as f64 / refused as f64;
+    println!(
+        "{report}  not seen: {unseen} of {refused} that Druid refuses, {:.3} %",
+        share * 100.0
+    );
+    for text in &outcome.wrong {
+        println!("{release} {text}");
+    }
+    assert!(
+        outcome.wrong.is_empty(),
+        "{} disagreements",
+        outcome.wrong.len()
+    );
+    assert!(share <= MOST_UNSEEN, "{share}");
 }

@@ -1,7 +1,9 @@
 //! Aggregators.
 
+use super::filters::is_column_type;
 use super::{Breach, Object, REFUSES, Rule, is_blank, text, whole};
 use crate::finding::Code;
+use crate::json::Node;
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -27,6 +29,10 @@ pub(super) const RULES: &[Rule] = &[
         check: expression,
     },
     Rule {
+        classes: &["SingleValueAggregatorFactory"],
+        check: single_value,
+    },
+    Rule {
         classes: &["GroupingAggregatorFactory"],
         check: grouping,
     },
@@ -50,7 +56,10 @@ pub(super) const RULES: &[Rule] = &[
         check: sketch,
     },
     Rule {
-        classes: &["HllSketchBuildAggregatorFactory", "HllSketchMergeAggregatorFactory"],
+        classes: &[
+            "HllSketchBuildAggregatorFactory",
+            "HllSketchMergeAggregatorFactory",
+        ],
         check: hll,
     },
 ];
@@ -65,9 +74,17 @@ fn both<'d>(object: Object<'_, 'd>, first: &str, second: &str, breaches: &mut Ve
 fn neither<'d>(object: Object<'_, 'd>, first: &str, second: &str, breaches: &mut Vec<Breach<'d>>) {
     // An absent field of a group is told by the types.
     let is_null = |name| object.node().get(name).is_some_and(|node| node.is_null());
-    if object.get(first).is_none() && object.get(second).is_none() && (is_null(first) || is_null(second)) {
+    if object.get(first).is_none()
+        && object.get(second).is_none()
+        && (is_null(first) || is_null(second))
+    {
         let message = format!("`{first}` or `{second}` is missing");
-        breaches.push(Breach::new(Code::MissingField, object.node(), message, REFUSES));
+        breaches.push(Breach::new(
+            Code::MissingField,
+            object.node(),
+            message,
+            REFUSES,
+        ));
     }
 }
 
@@ -81,7 +98,16 @@ fn cardinality<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
 }
 
 fn expression<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
-    let one = object.get("fields").is_some_and(|fields| fields.len() == 1);
+    // Druid makes a set of them.
+    let mut fields: Vec<_> = object
+        .get("fields")
+        .into_iter()
+        .flat_map(Node::elements)
+        .filter_map(text)
+        .collect();
+    fields.sort_unstable();
+    fields.dedup();
+    let one = fields.len() == 1;
     if !one && object.get("combine").is_none() {
         let at = object.get("fields").unwrap_or(object.node());
         let message = "Without `combine` there must be one field in `fields`";
@@ -95,12 +121,43 @@ fn expression<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
     }
 }
 
+fn single_value<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+    if let Some(node) = object.get("columnType")
+        && node.as_str().is_some_and(|text| !is_column_type(&text))
+    {
+        let message = "`columnType` must be the type of a column: `STRING`, `LONG`, `ARRAY<LONG>`";
+        breaches.push(Breach::new(Code::InvalidValue, node, message, REFUSES));
+    }
+}
+
 fn grouping<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
     if let Some(node) = object.get("groupings")
         && is_blank(node)
     {
         let message = "`groupings` must not be empty";
         breaches.push(Breach::new(Code::InvalidValue, node, message, REFUSES));
+    }
+    // Checked since 33.
+    if object.release() < 33 {
+        return;
+    }
+    let mut groupings: Vec<_> = object
+        .get("groupings")
+        .into_iter()
+        .flat_map(Node::elements)
+        .collect();
+    groupings.sort_by_key(|node| text(*node));
+    if let Some([_, again]) = groupings
+        .array_windows()
+        .find(|[left, right]| text(*left) == text(*right))
+    {
+        let message = "A dimension stands twice in `groupings`";
+        breaches.push(Breach::new(
+            Code::ConflictingFields,
+            *again,
+            message,
+            REFUSES,
+        ));
     }
 }
 
@@ -122,7 +179,8 @@ fn sketch<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
             continue;
         };
         #[expect(clippy::cast_possible_truncation, reason = "checked before")]
-        let is_power = size >= 1.0 && size <= f64::from(i32::MAX) && (size as i64).count_ones() == 1;
+        let is_power =
+            size >= 1.0 && size <= f64::from(i32::MAX) && (size as i64).count_ones() == 1;
         if !is_power {
             let message = format!("`{name}` must be a power of two");
             breaches.push(Breach::new(Code::InvalidValue, node, message, REFUSES));
@@ -135,12 +193,6 @@ fn hll<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
         && text(node).is_some_and(|text| !matches!(&*text, "HLL_4" | "HLL_6" | "HLL_8"))
     {
         let message = "`tgtHllType` is one of `HLL_4`, `HLL_6`, `HLL_8`";
-        breaches.push(Breach::new(Code::InvalidValue, node, message, REFUSES));
-    }
-    if let Some(node) = object.get("lgK")
-        && whole(node).is_some_and(|size| !(4.0..=21.0).contains(&size))
-    {
-        let message = "`lgK` must be from 4 to 21";
         breaches.push(Breach::new(Code::InvalidValue, node, message, REFUSES));
     }
 }

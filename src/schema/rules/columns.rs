@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Breach, Object, REFUSES, Rule, get, is_blank, is_true};
+use super::{Breach, Object, REFUSES, Rule, get, is_blank, is_true, primitive, text, whole};
 use crate::finding::{Code, quote};
 use crate::json::{Kind, Node};
 
@@ -14,6 +14,37 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         classes: &["DimensionsSpec"],
         check: dimensions,
+    },
+    Rule {
+        classes: &["DimensionsSpec", "UserCompactionTaskDimensionsConfig"],
+        check: twice_in_list,
+    },
+    Rule {
+        classes: &["AggregateProjectionSpec"],
+        check: projection,
+    },
+    Rule {
+        classes: &["DurationGranularity", "PeriodGranularity"],
+        check: granularity,
+    },
+    Rule {
+        classes: &["NestedDataColumnSchema"],
+        check: nested,
+    },
+    Rule {
+        classes: &["MapInputRowParser", "StringInputRowParser"],
+        check: parser,
+    },
+    Rule {
+        classes: &["StringInputRowParser", "KafkaStringHeaderFormat"],
+        check: encoding,
+    },
+    Rule {
+        classes: &[
+            "DimensionRangeBucketShardSpec",
+            "BuildingDimensionRangeShardSpec",
+        ],
+        check: shards,
     },
     Rule {
         classes: &["TransformSpec"],
@@ -32,7 +63,7 @@ const TIME: &str = "__time";
 fn name(node: Node<'_>) -> Option<Cow<'_, str>> {
     match node.kind() {
         Kind::String => node.as_str(),
-        _ => get(node, "name")?.as_str(),
+        _ => text(get(node, "name")?),
     }
 }
 
@@ -56,7 +87,10 @@ fn twice<'d>(nodes: impl Iterator<Item = Node<'d>>) -> Vec<(Cow<'d, str>, Node<'
         .collect()
 }
 
-fn list<'d>(node: Option<Node<'d>>, name: &str) -> impl Iterator<Item = Node<'d>> + Clone + use<'d> {
+fn list<'d>(
+    node: Option<Node<'d>>,
+    name: &str,
+) -> impl Iterator<Item = Node<'d>> + Clone + use<'d> {
     node.and_then(|node| get(node, name))
         .into_iter()
         .flat_map(Node::elements)
@@ -64,11 +98,12 @@ fn list<'d>(node: Option<Node<'d>>, name: &str) -> impl Iterator<Item = Node<'d>
 
 fn schema<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
     let dimensions = object.get("dimensionsSpec");
-    if dimensions.is_some()
+    let wanted = dimensions.is_some() || object.release() >= 37;
+    if wanted
         && object.get("timestampSpec").is_none()
-        && object.get("parser").is_none()
+        && object.get("parser").is_none_or(|_| dimensions.is_some())
     {
-        let message = "`timestampSpec` is missing beside `dimensionsSpec`";
+        let message = "`timestampSpec` is missing in dataSchema";
         breaches.push(Breach::new(
             Code::MissingField,
             object.node(),
@@ -86,7 +121,9 @@ fn schema<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
     let columns = list(dimensions, "dimensions").chain(metrics());
     let spatial = list(dimensions, "spatialDimensions");
     for column in columns.clone() {
-        if name(column).is_none_or(|name| name.is_empty()) && matches!(column.kind(), Kind::Object | Kind::String) {
+        if name(column).is_none_or(|name| name.is_empty())
+            && matches!(column.kind(), Kind::Object | Kind::String)
+        {
             let message = "`name` is missing: a column needs one";
             breaches.push(Breach::new(Code::MissingField, column, message, REFUSES));
         }
@@ -201,24 +238,16 @@ fn mentions(node: Node<'_>, name: &str) -> bool {
 
 fn dimensions<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
     let all = || list(Some(object.node()), "dimensions");
-    for (name, node) in twice(all()) {
-        let message = format!("The dimension {} stands twice", quote(&name));
-        breaches.push(Breach::new(Code::ConflictingFields, node, message, REFUSES));
-    }
-    let mut nameless = all().filter(|dimension| name(*dimension).is_none());
-    if let (Some(_), Some(second)) = (nameless.next(), nameless.next()) {
-        let message = "`name` is missing, and in another dimension too: they are the same column";
-        breaches.push(Breach::new(Code::MissingField, second, message, REFUSES));
-    }
-    let spatial = || list(Some(object.node()), "spatialDimensions");
-    let mut nameless = spatial().filter(|dimension| get(*dimension, "dimName").is_none());
-    if let (Some(_), Some(second)) = (nameless.next(), nameless.next()) {
-        let message = "`dimName` is missing, and in another dimension too: they are the same column";
-        breaches.push(Breach::new(Code::MissingField, second, message, REFUSES));
-    }
     for null in all().filter(|dimension| dimension.is_null()) {
         let message = "A dimension cannot be null";
         breaches.push(Breach::new(Code::WrongType, null, message, REFUSES));
+    }
+    let parsed = object
+        .outer()
+        .is_some_and(|outer| outer.class().ends_with("ParseSpec"));
+    for column in all().filter(|column| parsed && !column.is_null() && name(*column).is_none()) {
+        let message = "`name` is missing: a column needs one";
+        breaches.push(Breach::new(Code::MissingField, column, message, REFUSES));
     }
     let excluded: Vec<_> = list(Some(object.node()), "dimensionExclusions")
         .filter_map(Node::as_str)
@@ -258,6 +287,126 @@ fn dimensions<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
             object.node(),
             "No dimension is named, and neither `useSchemaDiscovery` nor `includeAllDimensions` is set",
             "Druid takes every field that it finds as a string dimension",
+        ));
+    }
+}
+
+/// Names that stand twice; two columns without a name have the same.
+fn twice_in_list<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+    let all = || list(Some(object.node()), "dimensions");
+    let spatial = || list(Some(object.node()), "spatialDimensions");
+    let spatial_names = spatial().filter_map(|dimension| get(dimension, "dimName"));
+    for (name, node) in twice(all().chain(spatial_names)) {
+        let message = format!("The dimension {} stands twice", quote(&name));
+        breaches.push(Breach::new(Code::ConflictingFields, node, message, REFUSES));
+    }
+    let plain = all().filter(|dimension| !dimension.is_null() && name(*dimension).is_none());
+    let mut nameless =
+        plain.chain(spatial().filter(|dimension| get(*dimension, "dimName").is_none()));
+    if let (Some(_), Some(second)) = (nameless.next(), nameless.next()) {
+        let message = "The name is missing, and in another dimension too: they are the same column";
+        breaches.push(Breach::new(Code::MissingField, second, message, REFUSES));
+    }
+}
+
+fn projection<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+    let empty = |name: &str| object.get(name).is_none_or(is_blank);
+    if empty("groupingColumns") && empty("aggregators") {
+        let message = "`groupingColumns` or `aggregators` is missing: what the projection holds";
+        breaches.push(Breach::new(
+            Code::MissingField,
+            object.node(),
+            message,
+            REFUSES,
+        ));
+    }
+    for column in list(Some(object.node()), "groupingColumns") {
+        if name(column).is_none() && !column.is_null() {
+            let message = "`name` is missing: a column needs one";
+            breaches.push(Breach::new(Code::MissingField, column, message, REFUSES));
+        }
+    }
+    if object.release() >= 37 && object.within(&["DataSchema"]).is_some() {
+        for metric in list(Some(object.node()), "aggregators") {
+            if name(metric).is_none_or(|name| name.is_empty()) && !metric.is_null() {
+                let message = "`name` is missing: a metric needs one";
+                breaches.push(Breach::new(Code::MissingField, metric, message, REFUSES));
+            }
+        }
+    }
+}
+
+/// A granularity of no length.
+fn granularity<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+    if let Some(node) = object.get("duration")
+        && primitive(node) < 1.0
+    {
+        let message = "`duration` must be greater than 0";
+        breaches.push(Breach::new(Code::InvalidValue, node, message, REFUSES));
+    }
+    if let Some(node) = object.get("period") {
+        let text = text(node).unwrap_or_default();
+        if !text.contains(|c: char| ('1'..='9').contains(&c)) {
+            let message = "`period` must be longer than nothing";
+            breaches.push(Breach::new(Code::InvalidValue, node, message, REFUSES));
+        }
+    }
+}
+
+fn nested<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+    // Refused by 28, taken by 33.
+    if object.release() < 33
+        && let Some(node) = object.get("formatVersion")
+        && whole(node).is_some_and(|version| version != 4.0 && version != 5.0)
+    {
+        let message = "`formatVersion` is 4 or 5";
+        breaches.push(Breach::new(Code::InvalidValue, node, message, REFUSES));
+    }
+}
+
+fn encoding<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+    if let Some(node) = object.get("encoding")
+        && text(node).is_some_and(|name| !is_encoding(&name))
+    {
+        let message = "`encoding` is the name of a character set: `UTF-8`";
+        breaches.push(Breach::new(Code::InvalidValue, node, message, REFUSES));
+    }
+}
+
+/// Parts of segments, which Druid writes.
+fn shards<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+    let bounded = object.get("start").is_some() || object.get("end").is_some();
+    if bounded && object.get("dimensions").is_none() {
+        let message = "`dimensions` is missing in shardSpec";
+        breaches.push(Breach::new(
+            Code::MissingField,
+            object.node(),
+            message,
+            REFUSES,
+        ));
+    }
+}
+
+/// Does it look like a character set that some JVM has?
+fn is_encoding(name: &str) -> bool {
+    const FAMILIES: [&str; 18] = [
+        "utf", "iso", "us-ascii", "ascii", "windows", "cp", "ibm", "big5", "gb", "euc", "shift",
+        "sjis", "koi8", "latin", "x-", "jis", "tis", "cesu",
+    ];
+    let lower = name.to_ascii_lowercase();
+    FAMILIES.iter().any(|family| lower.starts_with(family))
+}
+
+/// A parser of old: read when the task runs.
+fn parser<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+    if object.get("parseSpec").is_none() {
+        let message = "`parseSpec` is missing in parser";
+        let effect = "Druid accepts the spec, and the task fails when it reads the parser";
+        breaches.push(Breach::new(
+            Code::MissingField,
+            object.node(),
+            message,
+            effect,
         ));
     }
 }

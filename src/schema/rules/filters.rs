@@ -1,6 +1,6 @@
 //! Filters and extraction functions.
 
-use super::{Breach, Object, REFUSES, Rule, is_blank};
+use super::{Breach, Object, REFUSES, Rule, get, is_blank, is_true, text};
 use crate::finding::Code;
 
 pub(super) const RULES: &[Rule] = &[
@@ -33,12 +33,30 @@ pub(super) const RULES: &[Rule] = &[
         check: expression,
     },
     Rule {
-        classes: &["EqualityFilter", "RangeFilter", "TypedInFilter", "ArrayContainsElementFilter"],
+        classes: &[
+            "EqualityFilter",
+            "RangeFilter",
+            "TypedInFilter",
+            "ArrayContainsElementFilter",
+        ],
         check: match_type,
     },
     Rule {
-        classes: &["JavaScriptDimFilter", "JavaScriptExtractionFn", "JavaScriptAggregatorFactory", "JavaScriptParseSpec"],
+        classes: &[
+            "JavaScriptDimFilter",
+            "JavaScriptExtractionFn",
+            "JavaScriptAggregatorFactory",
+            "JavaScriptParseSpec",
+        ],
         check: javascript,
+    },
+    Rule {
+        classes: &["BoundDimFilter"],
+        check: bound,
+    },
+    Rule {
+        classes: &["PolygonBound", "RectangularBound"],
+        check: coordinates,
     },
     Rule {
         classes: &["LookupDimensionSpec"],
@@ -69,9 +87,7 @@ fn intervals<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
 
 fn like<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
     if let Some(node) = object.get("escape")
-        && node
-            .as_str()
-            .is_some_and(|escape| escape.encode_utf16().count() != 1)
+        && text(node).is_some_and(|escape| escape.encode_utf16().count() != 1)
     {
         let message = "`escape` must be one character";
         breaches.push(Breach::new(Code::InvalidValue, node, message, REFUSES));
@@ -104,7 +120,8 @@ fn match_type<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
         return;
     };
     if !node.as_str().is_some_and(|text| is_column_type(&text)) {
-        let message = format!("`{name}` must be the type of a column: `STRING`, `LONG`, `ARRAY<LONG>`");
+        let message =
+            format!("`{name}` must be the type of a column: `STRING`, `LONG`, `ARRAY<LONG>`");
         breaches.push(Breach::new(Code::InvalidValue, node, message, REFUSES));
     }
 }
@@ -116,7 +133,12 @@ pub(super) fn is_column_type(text: &str) -> bool {
     if matches!(base, "STRING" | "LONG" | "FLOAT" | "DOUBLE") {
         return true;
     }
-    let inner = |name: &str| upper.strip_prefix(name)?.strip_prefix('<')?.strip_suffix('>');
+    let inner = |name: &str| {
+        upper
+            .strip_prefix(name)?
+            .strip_prefix('<')?
+            .strip_suffix('>')
+    };
     if upper == "COMPLEX" || inner("COMPLEX").is_some() {
         return true;
     }
@@ -126,8 +148,48 @@ pub(super) fn is_column_type(text: &str) -> bool {
 
 fn javascript<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
     let at = object.get("type").unwrap_or(object.node());
-    let effect = "Druid refuses it, unless `druid.javascript.enabled` is set: then it runs the code";
-    breaches.push(Breach::new(Code::JavascriptFunction, at, "JavaScript is code that runs in Druid", effect));
+    let effect =
+        "Druid refuses it, unless `druid.javascript.enabled` is set: then it runs the code";
+    breaches.push(Breach::new(
+        Code::JavascriptFunction,
+        at,
+        "JavaScript is code that runs in Druid",
+        effect,
+    ));
+}
+
+fn bound<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+    let (Some(old), Some(ordering)) = (object.get("alphaNumeric"), object.get("ordering")) else {
+        return;
+    };
+    let order = ordering
+        .as_str()
+        .or_else(|| get(ordering, "type")?.as_str());
+    let is_alphanumeric = order.is_some_and(|order| order.eq_ignore_ascii_case("alphanumeric"));
+    if is_true(old) != is_alphanumeric {
+        let message = "`alphaNumeric` contradicts `ordering`, its new name";
+        breaches.push(Breach::new(Code::ConflictingFields, old, message, REFUSES));
+    }
+}
+
+/// Lists of coordinates are equally long.
+fn coordinates<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+    let (first, second) = match object.class() {
+        "PolygonBound" => ("abscissa", "ordinate"),
+        _ => ("minCoords", "maxCoords"),
+    };
+    if let (Some(one), Some(other)) = (object.get(first), object.get(second))
+        && (one.len() != other.len() || one.is_empty())
+    {
+        let message =
+            format!("`{second}` must have as many coordinates as `{first}`, and at least one");
+        breaches.push(Breach::new(
+            Code::ConflictingFields,
+            other,
+            message,
+            REFUSES,
+        ));
+    }
 }
 
 fn lookup<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {

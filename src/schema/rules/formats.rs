@@ -1,7 +1,7 @@
 //! Input formats, timestamps, flattening.
 
 use super::filters::regex;
-use super::{Breach, Object, REFUSES, Rule, get, is_blank, is_true};
+use super::{Breach, Object, REFUSES, Rule, get, is_blank, is_true, text, whole};
 use crate::finding::{Code, quote};
 use crate::json::Node;
 use crate::schema::suggest;
@@ -104,7 +104,11 @@ const FEATURES: [&str; 20] = [
 ];
 
 fn json<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
-    for (key, _) in object.get("featureSpec").into_iter().flat_map(Node::entries) {
+    for (key, _) in object
+        .get("featureSpec")
+        .into_iter()
+        .flat_map(Node::entries)
+    {
         let name = key.as_str().unwrap_or_default();
         if !FEATURES.contains(&&*name) {
             let message = format!("{} is no feature of Jackson's parser", quote(&name));
@@ -146,9 +150,14 @@ fn timestamp<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
     let Some(node) = object.get("format") else {
         return;
     };
-    let Some(text) = node.as_str() else {
+    let Some(text) = text(node) else {
         return;
     };
+    if text.is_empty() {
+        let message = "`format` must not be empty";
+        breaches.push(Breach::new(Code::InvalidValue, node, message, REFUSES));
+        return;
+    }
     if TIMESTAMP_FORMATS
         .iter()
         .any(|known| known.eq_ignore_ascii_case(&text))
@@ -222,7 +231,7 @@ fn path<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
         "tree" => "nodes",
         _ => return,
     };
-    if get(object.node(), needed).is_none() {
+    if get(object.node(), needed).is_none_or(|node| needed == "nodes" && is_blank(node)) {
         let message = format!("`{needed}` is missing: where the field comes from");
         breaches.push(Breach::new(
             Code::MissingField,
@@ -234,9 +243,15 @@ fn path<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
 }
 
 fn front_coded<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+    if let Some(node) = object.get("formatVersion")
+        && whole(node).is_some_and(|version| version != 0.0 && version != 1.0)
+    {
+        let message = "`formatVersion` is 0 or 1";
+        breaches.push(Breach::new(Code::InvalidValue, node, message, REFUSES));
+    }
     if let Some(node) = object.get("bucketSize")
-        && let Some(size) = node.as_i64()
-        && !(size > 0 && (size & (size - 1)) == 0)
+        && whole(node)
+            .is_some_and(|size| size < 1.0 || size > 65_536.0 || size.log2().fract() != 0.0)
     {
         let message = "`bucketSize` must be a power of two";
         breaches.push(Breach::new(Code::InvalidValue, node, message, REFUSES));

@@ -1,6 +1,6 @@
 //! Batch ingestion: what is read, how it is parsed, what it replaces.
 
-use super::{Breach, Object, REFUSES, Rule, get, is_blank, is_true, whole};
+use super::{Breach, Object, REFUSES, Rule, get, is_blank, is_true, text, whole};
 use crate::finding::Code;
 use crate::json::{Kind, Node};
 
@@ -85,18 +85,8 @@ fn needs_format(source: Node<'_>) -> Option<bool> {
         return None;
     }
     let delegates = get(source, "delegates").filter(|node| node.kind() == Kind::Array)?;
-    // As deep as specs go; whoever nests deeper is not told.
-    let needs: Option<Vec<bool>> = delegates
-        .elements()
-        .take(100)
-        .map(|delegate| {
-            let id = get(delegate, "type")?.as_str()?;
-            match WITHOUT_FORMAT.contains(&&*id) {
-                true => Some(false),
-                false => WITH_FORMAT.contains(&&*id).then_some(true),
-            }
-        })
-        .collect();
+    // The reader bounds how deep they nest.
+    let needs: Option<Vec<bool>> = delegates.elements().map(needs_format).collect();
     needs.map(|needs| needs.contains(&true))
 }
 
@@ -135,6 +125,12 @@ fn batch<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
             "Druid replaces every time chunk that any row falls into, also one with a wrong timestamp",
         ));
     }
+    // Checked by the tasks that people write, not by their sub-tasks.
+    let is_parallel = object.within(&["ParallelIndexSupervisorTask"]).is_some();
+    let is_index = object.within(&["IndexTask"]).is_some() && object.release() < 37;
+    if !is_parallel && !is_index {
+        return;
+    }
     let tuning = object.get("tuningConfig");
     let forced = tuning.and_then(|tuning| get(tuning, "forceGuaranteedRollup"));
     if let (Some(append), true) = (append, forced.is_some_and(is_true)) {
@@ -169,13 +165,14 @@ fn sources<'d>(
     let format = get(io, "inputFormat");
     let firehose = get(io, "firehose").filter(|_| object.release() < 31);
     if let (Some(_), Some(node)) = (firehose, format.or(get(io, "inputSource"))) {
-        let message = "`firehose` cannot stand beside `inputSource` or `inputFormat`, which took its place";
+        let message =
+            "`firehose` cannot stand beside `inputSource` or `inputFormat`, which took its place";
         breaches.push(Breach::new(Code::ConflictingFields, node, message, REFUSES));
         return;
     }
     let Some(source) = get(io, "inputSource") else {
-        let is_parallel = object.class() == "ParallelIndexIngestionSpec";
-        if is_parallel && firehose.is_none() {
+        let is_parallel = object.within(&["ParallelIndexSupervisorTask"]).is_some();
+        if (is_parallel || object.release() >= 37) && firehose.is_none() {
             let message = "`inputSource` is missing in ioConfig";
             breaches.push(Breach::new(Code::MissingField, io, message, REFUSES));
         }
@@ -221,18 +218,21 @@ fn serial<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
 
 fn local<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
     let files = object.get("files").is_some_and(|files| !is_blank(files));
-    let folder = object.get("baseDir").is_some();
+    let folder = object
+        .get("baseDir")
+        .and_then(text)
+        .is_some_and(|folder| !folder.trim().is_empty());
     match (files, folder, object.get("filter")) {
-        (true, true, _) => {
-            let message = "`baseDir` cannot stand beside `files`: one of the two";
-            let node = object.get("baseDir").unwrap_or(object.node());
-            breaches.push(Breach::new(Code::ConflictingFields, node, message, REFUSES));
-        }
         (false, false, _) => {
             let message = "`baseDir` with `filter`, or `files`, is missing";
-            breaches.push(Breach::new(Code::MissingField, object.node(), message, REFUSES));
+            breaches.push(Breach::new(
+                Code::MissingField,
+                object.node(),
+                message,
+                REFUSES,
+            ));
         }
-        (false, true, None) => {
+        (_, true, None) => {
             let message = "`filter` is missing: which files of `baseDir`";
             breaches.push(Breach::new(
                 Code::MissingField,
@@ -291,7 +291,12 @@ fn combining<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
 fn generator<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
     if object.get("schemaName").is_none() && object.get("schema").is_none() {
         let message = "`schemaName` or `schema` is missing: what to generate";
-        breaches.push(Breach::new(Code::MissingField, object.node(), message, REFUSES));
+        breaches.push(Breach::new(
+            Code::MissingField,
+            object.node(),
+            message,
+            REFUSES,
+        ));
     }
 }
 

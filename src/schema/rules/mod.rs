@@ -132,6 +132,14 @@ impl<'f, 'd> Object<'f, 'd> {
         &self.types.class(self.frame.class).name
     }
 
+    /// Do the types say themselves when this field is missing?
+    pub(super) fn requires(self, name: &str) -> bool {
+        let class = self.types.class(self.frame.class);
+        class
+            .named(name)
+            .is_some_and(|field| field.bit & class.required != 0)
+    }
+
     pub(super) fn get(self, name: &str) -> Option<Node<'d>> {
         get(self.frame.node, name)
     }
@@ -165,7 +173,7 @@ pub(super) fn get<'d>(node: Node<'d>, name: &str) -> Option<Node<'d>> {
 pub(super) fn is_true(node: Node<'_>) -> bool {
     match node.kind() {
         Kind::Boolean => node.as_bool() == Some(true),
-        Kind::Number => node.as_i64().is_some_and(|number| number != 0),
+        Kind::Number => node.raw().contains(|c: char| ('1'..='9').contains(&c)),
         Kind::String => node
             .as_str()
             .is_some_and(|text| matches!(text.trim(), "true" | "True" | "TRUE")),
@@ -191,12 +199,14 @@ pub(super) fn text(node: Node<'_>) -> Option<Cow<'_, str>> {
     }
 }
 
-/// A whole number as Jackson reads it: a fraction is cut off, an empty text is 0.
+/// A whole number as Jackson reads it: a fraction is cut off. An empty text is none.
 pub(super) fn whole(node: Node<'_>) -> Option<f64> {
-    if node.as_str().is_some_and(|text| matches!(text.trim(), "" | "null")) {
-        return Some(0.0);
-    }
     number(node).map(f64::trunc)
+}
+
+/// The same for a primitive, which is 0 where nothing is said.
+pub(super) fn primitive(node: Node<'_>) -> f64 {
+    whole(node).unwrap_or(0.0)
 }
 
 /// Is it a list or a text without anything in it?

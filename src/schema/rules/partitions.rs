@@ -193,6 +193,17 @@ fn tuning<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
         let message = "A compaction does not wait for segments";
         breaches.push(Breach::new(Code::InvalidValue, node, message, REFUSES));
     }
+    // Where there is no partitionsSpec these make one (checked since 36).
+    if object.release() >= 36
+        && object.get("partitionsSpec").is_none()
+        && !object.is_true("forceGuaranteedRollup")
+    {
+        positive(
+            object,
+            &["maxRowsPerSegment", "targetPartitionSize", "maxTotalRows"],
+            breaches,
+        );
+    }
 }
 
 /// `forceGuaranteedRollup` and the kind of partitions belong together.

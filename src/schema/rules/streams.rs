@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::{Breach, Object, REFUSES, Rule, get, is_true, number};
+use super::{Breach, Object, REFUSES, Rule, get, is_true, number, text};
 use crate::finding::Code;
 use crate::json::{Kind, Node};
+use crate::schema::iso;
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -13,7 +14,14 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         classes: &["KafkaIndexTaskIOConfig"],
-        check: consumer,
+        check: sequences,
+    },
+    Rule {
+        classes: &[
+            "KafkaSupervisorIngestionSpec",
+            "KinesisSupervisorIngestionSpec",
+        ],
+        check: whole_spec,
     },
     Rule {
         classes: &["KafkaSupervisorIOConfig", "KinesisSupervisorIOConfig"],
@@ -34,6 +42,16 @@ pub(super) const RULES: &[Rule] = &[
         ],
         check: offsets,
     },
+];
+
+/// Periods that Druid turns into a number of milliseconds.
+const PERIODS: [&str; 6] = [
+    "taskDuration",
+    "startDelay",
+    "period",
+    "completionTimeout",
+    "lateMessageRejectionPeriod",
+    "earlyMessageRejectionPeriod",
 ];
 
 fn kafka<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
@@ -65,12 +83,81 @@ fn consumer<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
     }
 }
 
+/// The types say so where the class could be measured.
+fn whole_spec<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+    for name in ["dataSchema", "ioConfig"] {
+        if object.get(name).is_none() && !object.requires(name) {
+            let message = format!("`{name}` is missing in spec");
+            breaches.push(Breach::new(
+                Code::MissingField,
+                object.node(),
+                message,
+                REFUSES,
+            ));
+        }
+    }
+}
+
+/// Where a task of a stream begins and ends; only Druid writes such tasks.
+fn sequences<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+    let start = object
+        .get("startSequenceNumbers")
+        .or(object.get("startPartitions"));
+    let end = object
+        .get("endSequenceNumbers")
+        .or(object.get("endPartitions"));
+    let (Some(start), Some(end)) = (start, end) else {
+        return;
+    };
+    let topic = |node| get(node, "stream").or(get(node, "topic")).and_then(text);
+    let maps = ["partitionOffsetMap", "partitionSequenceNumberMap"];
+    let keys = |map: Option<Node<'d>>| {
+        let entries = map.into_iter().flat_map(Node::entries);
+        let mut keys: Vec<_> = entries.filter_map(|(key, _)| key.as_str()).collect();
+        keys.sort_unstable();
+        keys
+    };
+    // The old name wins.
+    let partitions = |node| keys(maps.iter().find_map(|name| get(node, name)));
+    let numbers = |node: Node<'d>| {
+        let all = maps.iter().flat_map(|name| keys(get(node, name)));
+        all.into_iter().all(|key| key.parse::<i32>().is_ok())
+    };
+    let numbered = [
+        "startSequenceNumbers",
+        "startPartitions",
+        "endSequenceNumbers",
+        "endPartitions",
+    ]
+    .iter()
+    .filter_map(|name| object.get(name))
+    .all(numbers);
+    if topic(start) != topic(end) || partitions(start) != partitions(end) || !numbered {
+        let message = "Start and end must be of one topic and of the same partitions";
+        breaches.push(Breach::new(Code::ConflictingFields, end, message, REFUSES));
+    }
+    if let Some(node) = get(start, "exclusivePartitions").filter(|node| !node.is_empty()) {
+        let message = "Every start of a Kafka topic is inclusive";
+        breaches.push(Breach::new(Code::InvalidValue, node, message, REFUSES));
+    }
+}
+
 fn stream<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
     let late = object.get("lateMessageRejectionPeriod");
     if let (Some(_), Some(node)) = (late, object.get("lateMessageRejectionStartDateTime")) {
         let message =
             "`lateMessageRejectionStartDateTime` cannot stand beside `lateMessageRejectionPeriod`";
         breaches.push(Breach::new(Code::ConflictingFields, node, message, REFUSES));
+    }
+    for name in PERIODS {
+        if let Some(node) = object.get(name)
+            && node
+                .as_str()
+                .is_some_and(|text| iso::period(&text) && !iso::has_fixed_length(&text))
+        {
+            let message = format!("`{name}` must have a fixed length: no years, no months");
+            breaches.push(Breach::new(Code::InvalidValue, node, message, REFUSES));
+        }
     }
     let duration = object
         .get("taskDuration")

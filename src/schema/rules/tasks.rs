@@ -1,8 +1,9 @@
 //! Tasks as a whole.
 
 use super::columns::coarseness;
-use super::{Breach, Object, REFUSES, Rule, get, is_blank, is_true, number, whole};
+use super::{Breach, Object, REFUSES, Rule, get, is_blank, is_true, number, primitive};
 use crate::finding::Code;
+use crate::json::Node;
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -12,6 +13,10 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         classes: &["CompactionTask"],
         check: compact,
+    },
+    Rule {
+        classes: &["RealtimeAppenderatorIngestionSpec"],
+        check: realtime,
     },
     Rule {
         classes: &["TaskResource"],
@@ -67,7 +72,9 @@ fn interval<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
 
 fn compact<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
     // `CompactionTask.getTuningConfig` knows three of the family.
-    if let Some(id) = object.get("tuningConfig").and_then(|tuning| get(tuning, "type"))
+    if let Some(id) = object
+        .get("tuningConfig")
+        .and_then(|tuning| get(tuning, "type"))
         && let Some(text) = id.as_str()
         && !matches!(&*text, "compaction" | "index_parallel" | "index")
     {
@@ -81,7 +88,10 @@ fn compact<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
         let message = "`inputSpec` is missing in ioConfig: what to compact";
         breaches.push(Breach::new(Code::MissingField, io, message, REFUSES));
     }
-    if let (Some(segments), Some(spec)) = (object.get("segmentGranularity"), object.get("granularitySpec")) {
+    if let (Some(segments), Some(spec)) = (
+        object.get("segmentGranularity"),
+        object.get("granularitySpec"),
+    ) {
         let other = get(spec, "segmentGranularity");
         let differs = match other {
             None => true,
@@ -92,11 +102,39 @@ fn compact<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
         };
         if differs {
             let message = "`segmentGranularity` must be the one of the granularitySpec, or absent";
-            breaches.push(Breach::new(Code::ConflictingFields, segments, message, REFUSES));
+            breaches.push(Breach::new(
+                Code::ConflictingFields,
+                segments,
+                message,
+                REFUSES,
+            ));
         }
     }
-    const INPUTS: [&str; 3] = ["ioConfig", "interval", "segments"];
-    let mut given = INPUTS
+    // An empty list of segments counts as none.
+    if object.get("segments").is_some_and(is_blank)
+        && object.get("interval").is_none()
+        && object.get("ioConfig").is_none()
+    {
+        let message = "`ioConfig` is missing: what to compact";
+        breaches.push(Breach::new(
+            Code::MissingField,
+            object.node(),
+            message,
+            REFUSES,
+        ));
+    }
+    if let Some(node) = object
+        .get("tuningConfig")
+        .filter(|tuning| {
+            get(*tuning, "type").and_then(Node::as_str).as_deref() != Some("compaction")
+        })
+        .and_then(|tuning| get(tuning, "awaitSegmentAvailabilityTimeoutMillis"))
+        && number(node).is_some_and(|timeout| timeout != 0.0)
+    {
+        let message = "A compaction does not wait for segments";
+        breaches.push(Breach::new(Code::InvalidValue, node, message, REFUSES));
+    }
+    let mut given = ["ioConfig", "interval", "segments"]
         .iter()
         .filter_map(|name| Some((*name, object.get(name).filter(|node| !is_blank(*node))?)));
     if let (Some((first, _)), Some((second, node))) = (given.next(), given.next()) {
@@ -106,9 +144,27 @@ fn compact<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
     }
 }
 
+fn realtime<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+    // Only where Druid makes the id, which it does of these.
+    if object.outer().is_some_and(|task| task.get("id").is_some()) {
+        return;
+    }
+    for name in ["ioConfig", "tuningConfig"] {
+        if object.get(name).is_none() {
+            let message = format!("`{name}` is missing in spec");
+            breaches.push(Breach::new(
+                Code::MissingField,
+                object.node(),
+                message,
+                REFUSES,
+            ));
+        }
+    }
+}
+
 fn resource<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
     if let Some(node) = object.get("requiredCapacity")
-        && whole(node).is_some_and(|capacity| capacity < 1.0)
+        && primitive(node) < 1.0
     {
         let message = "`requiredCapacity` must be greater than 0";
         breaches.push(Breach::new(Code::InvalidValue, node, message, REFUSES));
@@ -126,7 +182,7 @@ fn partial<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
         breaches.push(Breach::new(Code::MissingField, spec, message, REFUSES));
     }
     let intervals = spec.at(&["dataSchema", "granularitySpec", "intervals"]);
-    if intervals.is_none_or(is_blank) {
+    if intervals.is_none_or(is_blank) && object.class() != "PartialDimensionCardinalityTask" {
         let message = "`intervals` is missing in the granularitySpec of a sub-task";
         breaches.push(Breach::new(Code::MissingField, spec, message, REFUSES));
     }
