@@ -31,11 +31,6 @@ impl<'d> Node<'d> {
         self.index
     }
 
-    /// How many cells it takes: itself and all that it holds.
-    pub(crate) fn cells(self) -> usize {
-        (self.cell().next as usize).saturating_sub(self.index as usize)
-    }
-
     /// Is it that node, or does it hold it?
     pub(crate) fn holds(self, other: Node<'_>) -> bool {
         self.index <= other.index && other.index < self.cell().next

@@ -425,7 +425,7 @@ fn type_code(types: &Types, id: Node<'_>, family: u16) -> Code {
         return Code::WrongType;
     };
     let family = types.family(family);
-    if family.elsewhere.contains_key(&*text) {
+    if family.elsewhere.contains_key(&*text) || family.unloaded.contains_key(&*text) {
         return Code::UnknownType;
     }
     if family.unreadable.iter().any(|known| **known == *text) {
@@ -459,6 +459,13 @@ fn unknown_type(types: &Types, id: Node<'_>, number: u16) -> Finding {
         );
         return Finding::new(code, id, message).effect(REFUSES);
     };
+    if let Some(extension) = family.unloaded.get(&*text) {
+        let message = format!(
+            "The {noun} {} is of the extension {extension}, which is not among those that are loaded",
+            quote(&text)
+        );
+        return Finding::new(code, id, message).effect(REFUSES);
+    }
     let dates = family.elsewhere.get(&*text);
     let message = match (code, dates) {
         (Code::MismatchedType, _) => format!(

@@ -35,12 +35,8 @@ pub(super) enum Replacement {
     WithoutFraction,
     /// A bare number is milliseconds.
     Milliseconds,
-    /// The default, or nothing.
-    Default,
     /// UTC.
     Utc,
-    /// Nothing: as if it were not there.
-    Null,
 }
 
 /// How a type reads its values.
@@ -71,8 +67,6 @@ pub(super) struct Enumeration {
     any_case: bool,
     /// A number, or its text, as a place in the list.
     ordinals: bool,
-    /// Arrays and objects are read as the default.
-    containers: bool,
 }
 
 /// Kinds of JSON values that are read.
@@ -120,7 +114,6 @@ impl Leaf {
                         read(&quoted(name.to_lowercase())) && read(&quoted(name.to_uppercase()))
                     }),
                     ordinals: read("\"0\""),
-                    containers: read("{}"),
                     names: names.iter().map(|name| name.as_str().into()).collect(),
                 })
             }

@@ -19,6 +19,7 @@ mod suggest;
 mod table;
 mod values;
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 pub use release::{RELEASES, Release};
@@ -57,6 +58,28 @@ impl SchemaSet {
     /// The release whose types judge.
     pub fn release(&self) -> DruidVersion {
         self.release
+    }
+
+    /// Only these extensions are loaded; types of others are unknown. An error: the name of an
+    /// extension that nobody knows, with the ones that are known.
+    ///
+    /// # Errors
+    /// [`UnknownExtension`]
+    pub fn only(&mut self, extensions: &[String]) -> Result<(), UnknownExtension> {
+        let known: BTreeSet<&str> = self.types.extensions().collect();
+        let unknown = extensions
+            .iter()
+            .find(|name| !known.contains(name.as_str()) && name.starts_with("druid-"));
+        // What does not begin so is somebody's own.
+        if let Some(unknown) = unknown {
+            return Err(UnknownExtension {
+                name: unknown.clone(),
+                nearest: suggest::nearest(unknown, known.into_iter())
+                    .map(|near| near.name.to_owned()),
+            });
+        }
+        self.types.only(extensions);
+        Ok(())
     }
 
     /// Lets a type of an extension that is not known pass, whatever its objects hold. False: there
@@ -116,6 +139,15 @@ impl SchemaSet {
             SpecKind::Sampler => self.types.sampler,
         }
     }
+}
+
+/// The name of an extension that Druid has not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownExtension {
+    /// As it was written.
+    pub name: String,
+    /// What was probably meant.
+    pub nearest: Option<String>,
 }
 
 /// The kinds of types that [`SchemaSet::allow`] knows.

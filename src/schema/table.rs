@@ -84,6 +84,8 @@ pub(super) struct Family {
     pub(super) unreadable: Vec<Box<str>>,
     /// Ids of other releases.
     pub(super) elsewhere: BTreeMap<Box<str>, Dates>,
+    /// Ids of extensions that are said not to be loaded, with the extension.
+    pub(super) unloaded: BTreeMap<Box<str>, Box<str>>,
 }
 
 /// A type id and what it stands for.
@@ -185,6 +187,29 @@ impl Types {
                 family.ids = Names::new(family.members.iter().map(|member| &*member.id));
             }
         }
+    }
+
+    /// Takes away the ids of every extension that is not among these.
+    pub(super) fn only(&mut self, extensions: &[String]) {
+        for family in &mut self.families {
+            let is_loaded = |member: &Member| {
+                let extension = member.extension.as_deref();
+                extension
+                    .is_none_or(|extension| extensions.iter().any(|loaded| loaded == extension))
+            };
+            let (loaded, others) = family.members.drain(..).partition(is_loaded);
+            family.members = loaded;
+            let others: Vec<Member> = others;
+            let extension = |member: Member| Some((member.id, member.extension?));
+            family.unloaded = others.into_iter().filter_map(extension).collect();
+            family.ids = Names::new(family.members.iter().map(|member| &*member.id));
+        }
+    }
+
+    /// The extensions that have types of this release.
+    pub(super) fn extensions(&self) -> impl Iterator<Item = &str> {
+        let members = self.families.iter().flat_map(|family| &family.members);
+        members.filter_map(|member| member.extension.as_deref())
     }
 
     pub(super) fn family(&self, id: u16) -> &Family {
@@ -396,6 +421,7 @@ impl<'r> Compiler<'r> {
             strict: raw.strict,
             unreadable: raw.unreadable.iter().map(|id| id.as_str().into()).collect(),
             elsewhere,
+            unloaded: BTreeMap::new(),
             text: raw
                 .text
                 .as_ref()

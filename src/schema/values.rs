@@ -158,17 +158,9 @@ fn misread(code: Code, leaf: &Leaf, node: Node<'_>, replacement: Replacement) ->
             format!("This is a period (`PT1H`); the bare number {shown} counts milliseconds"),
             "Druid reads milliseconds",
         ),
-        Replacement::Default => (
-            format!("This must be a text, not {}", node.kind().name()),
-            "Druid takes the default without a word",
-        ),
         Replacement::Utc => (
             format!("The time zone {shown} is not known"),
             "Druid takes UTC without a word",
-        ),
-        Replacement::Null => (
-            format!("{shown} is no {}", leaf.name),
-            "Druid takes it as absent without a word",
         ),
     };
     let finding = Finding::new(code, node, message).effect(effect);
@@ -195,7 +187,7 @@ fn seconds(number: f64) -> Option<String> {
         clippy::cast_sign_loss,
         reason = "in range, as the condition says"
     )]
-    let whole = (number >= 1.0 && number <= 31_536_000.0).then_some(number as u64)?;
+    let whole = ((1.0..=31_536_000.0).contains(&number)).then_some(number as u64)?;
     Some(match whole {
         0 => return None,
         days if days % 86_400 == 0 => format!("P{}D", days / 86_400),

@@ -210,7 +210,7 @@ impl Tables {
                 .map(|(text, _)| text.as_str())
                 .collect();
             if !texts.is_empty() {
-                return serde_json::from_str(*dice.pick::<&str>(&texts)).expect("JSON");
+                return serde_json::from_str(dice.pick::<&str>(&texts)).expect("JSON");
             }
             return json!("a");
         }

@@ -24,8 +24,11 @@ use crate::judge::{judge, line, says_dropped, says_refused, schemas};
 const TASKS: usize = 26_000;
 const SUPERVISORS: usize = 8_000;
 
+/// A class of findings: its name, and whether one is of it.
+type Named = (&'static str, fn(&Finding) -> bool);
+
 /// Where we refuse what Druid reads, on purpose.
-const STRICTER: &[(&str, fn(&Finding) -> bool)] = &[
+const STRICTER: &[Named] = &[
     (
         "an unknown type of a family with a default: Druid takes the default in silence",
         |finding| finding.code == Code::UnknownType,

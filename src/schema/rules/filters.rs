@@ -1,7 +1,7 @@
 //! Filters and extraction functions.
 
 use super::{Breach, Object, REFUSES, Rule, get, is_blank, is_true, text};
-use crate::finding::Code;
+use crate::finding::{Code, quote};
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -49,6 +49,16 @@ pub(super) const RULES: &[Rule] = &[
             "JavaScriptParseSpec",
         ],
         check: javascript,
+    },
+    Rule {
+        classes: &[
+            "AutoTypeColumnSchema",
+            "ExpressionVirtualColumn",
+            "NestedFieldVirtualColumn",
+            "DefaultDimensionSpec",
+            "ExtractionDimensionSpec",
+        ],
+        check: cast,
     },
     Rule {
         classes: &["BoundDimFilter"],
@@ -156,6 +166,23 @@ fn javascript<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
         "JavaScript is code that runs in Druid",
         effect,
     ));
+}
+
+/// Where a text that is no type reads as none at all.
+fn cast<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+    for name in ["castToType", "outputType", "expectedType"] {
+        if let Some(node) = object.get(name)
+            && let Some(text) = node.as_str()
+            && !is_column_type(&text)
+        {
+            let message = format!(
+                "{} is no type of a column: `STRING`, `LONG`, `ARRAY<LONG>`",
+                quote(&text)
+            );
+            let effect = "Druid takes it as absent without a word";
+            breaches.push(Breach::new(Code::MisreadValue, node, message, effect));
+        }
+    }
 }
 
 fn bound<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {

@@ -251,7 +251,7 @@ fn front_coded<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
     }
     if let Some(node) = object.get("bucketSize")
         && whole(node)
-            .is_some_and(|size| size < 1.0 || size > 65_536.0 || size.log2().fract() != 0.0)
+            .is_some_and(|size| !(1.0..=65_536.0).contains(&size) || size.log2().fract() != 0.0)
     {
         let message = "`bucketSize` must be a power of two";
         breaches.push(Breach::new(Code::InvalidValue, node, message, REFUSES));

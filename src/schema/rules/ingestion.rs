@@ -261,7 +261,7 @@ fn http<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
     for uri in uris.elements() {
         let text = uri.as_str().unwrap_or_default();
         let lower = text.to_ascii_lowercase();
-        if !(lower.starts_with("http:") || lower.starts_with("https:")) && !text.is_empty() {
+        if !(lower.starts_with("http:") || lower.starts_with("https:") || text.is_empty()) {
             let message = "This must be an address of `http` or `https`";
             let effect =
                 "Druid refuses the spec, unless `druid.ingestion.http.allowedProtocols` has it";

@@ -156,12 +156,6 @@ impl<'f, 'd> Object<'f, 'd> {
     pub(super) fn text(self, name: &str) -> Option<Cow<'d, str>> {
         self.get(name)?.as_str()
     }
-
-    /// The object's own type id.
-    pub(super) fn id(self) -> Option<Cow<'d, str>> {
-        let family = self.types.family(self.frame.family?);
-        get(self.frame.node, &family.property)?.as_str()
-    }
 }
 
 /// A field that is there and not `null`.
