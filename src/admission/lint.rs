@@ -53,12 +53,17 @@ pub fn lint(
         specs if !specs.is_empty() => specs,
         _ if certain => vec![Within {
             node: root,
+            pointer: String::new(),
             kind: kind.unwrap_or_else(|| kind_of(root)),
         }],
         _ => return None,
     };
     let report = |within: Within<'_>| {
-        let Within { node, kind } = within;
+        let Within {
+            node,
+            pointer,
+            kind,
+        } = within;
         if node.index() == root.index() {
             return report(&document, kind, schemas);
         }
@@ -66,7 +71,7 @@ pub fn lint(
         let inner = Document::read(body.slice(node.span().start..node.span().end), limits)
             .expect("a value of a document that was read within the same limits");
         let mut report = report(&inner, kind, schemas);
-        report.pointer = node.pointer();
+        report.pointer = pointer;
         let findings = std::mem::take(&mut report.findings);
         report.findings = findings
             .into_iter()

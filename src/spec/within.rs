@@ -6,10 +6,13 @@ use crate::json::{Kind, Node};
 use crate::route::SpecKind;
 
 /// A spec in a document.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Within<'d> {
-    /// Where it stands.
+    /// The spec.
     pub node: Node<'d>,
+    /// Where it stands: a JSON Pointer. [`Node::pointer`] walks from the root, which is too long a
+    /// way for each of 20,000 specs.
+    pub pointer: String,
     /// What it is.
     pub kind: SpecKind,
 }
@@ -19,25 +22,36 @@ const PARTS: [&str; 4] = ["dataSchema", "ioConfig", "tuningConfig", "dataSource"
 
 /// The specs in a document, in its order: the document itself, or those of an answer of Druid (a
 /// task's payload, supervisors, their histories) or of a list. Empty: it is something else.
-pub fn specs_in(root: Node<'_>, asked: Option<SpecKind>) -> Vec<Within<'_>> {
-    let nodes = match root.kind() {
-        Kind::Object => match spec_of(root) {
-            Some(node) => vec![node],
+pub fn specs_in<'d>(root: Node<'d>, asked: Option<SpecKind>) -> Vec<Within<'d>> {
+    let one = |pointer: String, node| {
+        let (below, node) = spec_of(node)?;
+        Some(Within {
+            node,
+            pointer: format!("{pointer}{below}"),
+            kind: asked.unwrap_or_else(|| kind_of(node)),
+        })
+    };
+    let all = |pointer: &str, list: Node<'d>| -> Vec<Within<'d>> {
+        let elements = list.elements().enumerate();
+        let found = elements.filter_map(|(index, node)| one(format!("{pointer}/{index}"), node));
+        found.collect()
+    };
+    match root.kind() {
+        Kind::Object => match one(String::new(), root) {
+            Some(spec) => vec![spec],
             // `GET /supervisor/history`: a list under each id.
-            None => root
-                .entries()
-                .flat_map(|(_, versions)| versions.elements())
-                .filter_map(spec_of)
-                .collect(),
+            None => {
+                let versions = root.entries().flat_map(|(key, versions)| {
+                    let id = key.as_str().unwrap_or_default();
+                    let id = id.replace('~', "~0").replace('/', "~1");
+                    all(&format!("/{id}"), versions)
+                });
+                versions.collect()
+            }
         },
-        Kind::Array => root.elements().filter_map(spec_of).collect(),
+        Kind::Array => all("", root),
         Kind::Null | Kind::Boolean | Kind::Number | Kind::String => Vec::new(),
-    };
-    let within = |node| Within {
-        node,
-        kind: asked.unwrap_or_else(|| kind_of(node)),
-    };
-    nodes.into_iter().map(within).collect()
+    }
 }
 
 /// What an object is, by its type or, where that says nothing, by what a stream has. What could be
@@ -69,12 +83,12 @@ pub fn mentions_druid(text: &[u8]) -> bool {
     words.any(|word| text.windows(word.len()).any(|window| window == word))
 }
 
-/// The spec that an object is, or wraps.
-fn spec_of(node: Node<'_>) -> Option<Node<'_>> {
+/// The spec that an object is, or wraps, and the way to it.
+fn spec_of(node: Node<'_>) -> Option<(&'static str, Node<'_>)> {
     if let (Some(task), Some(payload)) = (node.get("task"), node.get("payload")) {
         // `GET /task/{id}`
         let wraps = task.kind() == Kind::String && payload.kind() == Kind::Object;
-        return wraps.then_some(payload);
+        return wraps.then_some(("/payload", payload));
     }
     let spec = node
         .get("spec")
@@ -86,10 +100,10 @@ fn spec_of(node: Node<'_>) -> Option<Node<'_>> {
         let type_id = spec.get("type").and_then(Node::as_str);
         let known = type_id.and_then(|id| kind_named(&id)) == Some(SpecKind::Supervisor);
         if is_row && (named && known || is_spec(spec)) {
-            return Some(spec);
+            return Some(("/spec", spec));
         }
     }
-    is_spec(node).then_some(node)
+    is_spec(node).then_some(("", node))
 }
 
 /// Is it meant as a spec? Many files have a `type`, and Kubernetes has a `spec`.
@@ -152,8 +166,8 @@ mod tests {
                 &[("/0/spec", Supervisor)],
             ),
             (
-                r#"{"a":[{"spec":{"type":"kafka","dataSchema":{}},"version":"1"}],"b":[{"spec":{"type":"autocompact"}}]}"#,
-                &[("/a/0/spec", Supervisor), ("/b/0/spec", Supervisor)],
+                r#"{"a/b":[{"spec":{"type":"kafka","dataSchema":{}},"version":"1"}],"b":[5,{"version":"2","spec":{"type":"autocompact"}}]}"#,
+                &[("/a~1b/0/spec", Supervisor), ("/b/1/spec", Supervisor)],
             ),
             (
                 r#"[{"type":"noop"},{"type":"compact"}]"#,
@@ -183,7 +197,10 @@ mod tests {
             let document = Document::read(Bytes::from(text), &Limits::default()).expect(text);
             let found: Vec<(String, SpecKind)> = specs_in(document.root(), None)
                 .iter()
-                .map(|within| (within.node.pointer(), within.kind))
+                .map(|within| {
+                    assert_eq!(within.pointer, within.node.pointer(), "{text}");
+                    (within.pointer.clone(), within.kind)
+                })
                 .collect();
             let found: Vec<_> = found
                 .iter()

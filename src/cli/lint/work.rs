@@ -86,8 +86,11 @@ fn outcome(judge: &Judge, input: &Input, tell: &dyn Tell) -> Outcome {
         if !input.named && !mentions_druid(&bytes) {
             return Outcome::NoSpec;
         }
-        let largest = judge.largest >> 10;
-        return Outcome::Unreadable(format!("{}: larger than {largest} KiB", input.shown));
+        let largest = match judge.largest {
+            bytes if bytes % (1 << 20) == 0 => format!("{} MiB", bytes >> 20),
+            bytes => format!("{bytes} bytes"),
+        };
+        return Outcome::Unreadable(format!("{}: larger than {largest}", input.shown));
     }
     let (kind, certain) = (judge.kind, input.named);
     match lint(&bytes, kind, certain, &judge.limits, &judge.schemas) {
