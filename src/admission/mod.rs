@@ -10,12 +10,14 @@
 mod admitted;
 mod body;
 mod known;
+mod lint;
 mod rejection;
 mod review;
 mod snapshot;
 mod step;
 
 pub use admitted::{Admitted, Forward, Trace, Verdict};
+pub use lint::{Report, lint};
 pub use rejection::{BodyProblem, Rejection};
 pub use review::{Reviewed, Unreadable, review};
 pub use snapshot::{Enforcement, Snapshot};

@@ -2,6 +2,7 @@
 
 mod check;
 mod demo;
+mod lint;
 mod password;
 mod serve;
 mod terminal;
@@ -33,6 +34,8 @@ enum Command {
         #[arg(long)]
         tour_only: bool,
     },
+    /// Judge specs as the gateway would, without one
+    Lint(lint::Asked),
     /// Check a configuration: every problem at once
     Check {
         /// The configuration file (TOML)
@@ -81,6 +84,7 @@ pub fn run() -> ExitCode {
     match arguments.command {
         Command::Serve { config } => serve::run(&config),
         Command::Demo { tour_only } => demo::run(tour_only),
+        Command::Lint(asked) => lint::run(&asked),
         Command::Check { file } => check::run(&file),
         Command::Schema { kind } => terminal::print(match kind {
             Kind::Task => "",

@@ -12,15 +12,19 @@ pub(super) struct Palette {
 }
 
 impl Palette {
-    /// Colour on a terminal, unless `NO_COLOR` says otherwise (no-color.org).
+    /// Colour on a terminal, unless `NO_COLOR` says otherwise (no-color.org); elsewhere if
+    /// `CLICOLOR_FORCE` does (bixense.com/clicolors), as where a CI shows colours.
     #[expect(
         clippy::disallowed_methods,
-        reason = "NO_COLOR is how a person says it"
+        reason = "the environment is how a person says it"
     )]
     pub(super) fn of_stdout() -> Palette {
-        let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+        let unwanted = set("NO_COLOR").is_some();
+        let forced = set("CLICOLOR_FORCE").is_some_and(|value| value != *"0");
+        let able = io::stdout().is_terminal() && set("TERM").is_none_or(|term| term != *"dumb");
         Palette {
-            coloured: io::stdout().is_terminal() && !unwanted,
+            coloured: (able || forced) && !unwanted,
         }
     }
 
@@ -40,6 +44,15 @@ impl Palette {
         self.paint(AnsiColor::Red.on_default().bold(), text)
     }
 
+    pub(super) fn doubtful(self, text: &str) -> String {
+        self.paint(AnsiColor::Yellow.on_default().bold(), text)
+    }
+
+    /// What guides the eye: line numbers, arrows.
+    pub(super) fn guide(self, text: &str) -> String {
+        self.paint(AnsiColor::Blue.on_default().bold(), text)
+    }
+
     pub(super) fn faint(self, text: &str) -> String {
         self.paint(Style::new().dimmed(), text)
     }
@@ -51,19 +64,19 @@ impl Palette {
 
 /// Prints to standard output. A reader that has gone (`| head`) is no failure.
 pub(super) fn print(text: &str) -> ExitCode {
-    let mut out = io::stdout().lock();
-    let written = out.write_all(text.as_bytes()).and_then(|()| {
-        if text.ends_with('\n') {
-            Ok(())
-        } else {
-            out.write_all(b"\n")
-        }
-    });
-    match written.and_then(|()| out.flush()) {
+    let end = if text.ends_with('\n') { "" } else { "\n" };
+    match write(&format!("{text}{end}")) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }
+}
+
+/// Writes to standard output.
+pub(super) fn write(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
 }
 
 /// Prints a line to standard error.

@@ -201,6 +201,15 @@ impl Validation {
     }
 }
 
+/// How specs are judged, without a gateway: what `overgate lint` takes from a configuration.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Judging {
+    /// Which Druid the specs are for.
+    pub druid_version: DruidVersion,
+    /// Levels, types and bounds.
+    pub validation: Validation,
+}
+
 /// `[drain]`
 #[derive(Debug, Clone, PartialEq)]
 pub struct Drain {
@@ -280,8 +289,40 @@ impl Config {
         text: &str,
         resolve: &dyn Fn(&str) -> Result<String, String>,
     ) -> Result<Config, Vec<Problem>> {
-        sections::read(text, resolve)
+        sections::read(text, sections::Purpose::Serve(resolve))
     }
+}
+
+impl Judging {
+    /// From a configuration in TOML. Secrets are not looked up, and no Overlord need be named: a
+    /// file for a repository of specs holds `[validation]` and the version of Druid.
+    ///
+    /// # Errors
+    /// Every problem, in the order of the text.
+    pub fn from_toml(text: &str) -> Result<Judging, Vec<Problem>> {
+        let config = sections::read(text, sections::Purpose::Judge)?;
+        Ok(Judging {
+            druid_version: config.upstream.druid_version,
+            validation: config.validation,
+        })
+    }
+}
+
+impl Default for Judging {
+    fn default() -> Judging {
+        Judging::from_toml("").expect("an empty file leaves every default")
+    }
+}
+
+/// Reads what a configuration file says of judging.
+///
+/// # Errors
+/// [`LoadError`]: the file cannot be read, or all that is wrong in it.
+pub fn load_judging(path: &Path) -> Result<Judging, LoadError> {
+    Judging::from_toml(&text(path)?).map_err(|problems| LoadError::Invalid {
+        path: path.to_owned(),
+        problems,
+    })
 }
 
 /// Reads a configuration file and the environment variables and files it refers to.
@@ -289,12 +330,15 @@ impl Config {
 /// # Errors
 /// [`LoadError`]: the file cannot be read, or all that is wrong in it.
 pub fn load(path: &Path) -> Result<Config, LoadError> {
-    let text = reload::read(path).map_err(|source| LoadError::Read {
-        path: path.to_owned(),
-        source,
-    })?;
-    Config::from_toml(&text, &secret::resolve).map_err(|problems| LoadError::Invalid {
+    Config::from_toml(&text(path)?, &secret::resolve).map_err(|problems| LoadError::Invalid {
         path: path.to_owned(),
         problems,
+    })
+}
+
+fn text(path: &Path) -> Result<String, LoadError> {
+    reload::read(path).map_err(|source| LoadError::Read {
+        path: path.to_owned(),
+        source,
     })
 }

@@ -20,7 +20,21 @@ use crate::schema::type_kinds;
 
 type Resolve<'r> = &'r dyn Fn(&str) -> Result<String, String>;
 
-pub(super) fn read(text: &str, resolve: Resolve<'_>) -> Result<Config, Vec<Problem>> {
+/// What a configuration is read for.
+#[derive(Clone, Copy)]
+pub(super) enum Purpose<'r> {
+    /// A gateway: it needs Overlords and its secrets.
+    Serve(Resolve<'r>),
+    /// Judging specs: neither.
+    Judge,
+}
+
+pub(super) fn read(text: &str, purpose: Purpose<'_>) -> Result<Config, Vec<Problem>> {
+    let unresolved = |_: &str| Ok(String::new());
+    let (resolve, serves): (Resolve<'_>, bool) = match purpose {
+        Purpose::Serve(resolve) => (resolve, true),
+        Purpose::Judge => (&unresolved, false),
+    };
     let report = Report::new(text);
     let (document, errors) = DeTable::parse_recoverable(text);
     for error in &errors {
@@ -40,7 +54,7 @@ pub(super) fn read(text: &str, resolve: Resolve<'_>) -> Result<Config, Vec<Probl
         .unwrap_or(Mode::Enforce);
     let listener = listener(root.table("listener"));
     let admin = admin(root.table("admin"), resolve);
-    let upstream = upstream(root.table("upstream"), resolve);
+    let upstream = upstream(root.table("upstream"), resolve, serves);
     let validation = validation(root.table("validation"));
     let drain = drain(root.table("drain"));
     let telemetry = telemetry(root.table("telemetry"));
@@ -190,10 +204,13 @@ fn overlord(text: &str) -> Result<OverlordUrl, &'static str> {
     })
 }
 
-fn upstream(table: Table<'_, '_>, resolve: Resolve<'_>) -> Upstream {
+fn upstream(table: Table<'_, '_>, resolve: Resolve<'_>, serves: bool) -> Upstream {
     let overlords = table.list("overlords", overlord);
     match &overlords {
-        None => table.wrong("`overlords` is missing: `overlords = [\"http://127.0.0.1:8090\"]`"),
+        None if serves => {
+            table.wrong("`overlords` is missing: `overlords = [\"http://127.0.0.1:8090\"]`");
+        }
+        None => {}
         Some(_) if table.is_empty_list("overlords") => {
             table.wrong_value("overlords", "this names no Overlord", None);
         }

@@ -179,6 +179,31 @@ impl Finding {
         self
     }
 
+    /// The same about a larger document that holds the one it was made for, from byte `start` on,
+    /// under the pointer `holder`.
+    #[must_use]
+    pub fn moved(mut self, outer: &Document, start: usize, holder: &str) -> Finding {
+        let moved = |span: Span| Span {
+            start: span.start + start,
+            end: span.end + start,
+        };
+        self.span = moved(self.span);
+        let (from, to) = (
+            outer.position(self.span.start),
+            outer.position(self.span.end),
+        );
+        (self.line, self.column) = (from.line, from.column);
+        (self.end_line, self.end_column) = (to.line, to.column);
+        self.pointer = cut(format!("{holder}{}", self.pointer));
+        if let Some(suggestion) = &mut self.suggestion {
+            suggestion.pointer = cut(format!("{holder}{}", suggestion.pointer));
+        }
+        if let Some(edit) = &mut self.edit {
+            edit.span = moved(edit.span);
+        }
+        self
+    }
+
     fn replace(&mut self, text: String) {
         self.edit = Some(Edit {
             span: self.span,
@@ -247,14 +272,19 @@ pub fn quote(text: &str) -> String {
             quoted.push('…');
             break;
         }
-        if character.is_control() || is_invisible(character) {
-            quoted.push('\u{fffd}');
-        } else {
-            quoted.push(character);
-        }
+        quoted.push(tame(character));
     }
     quoted.push('`');
     quoted
+}
+
+/// The character, or U+FFFD for one that would change how a terminal shows what stands around it.
+pub fn tame(character: char) -> char {
+    if character.is_control() || is_invisible(character) {
+        '\u{fffd}'
+    } else {
+        character
+    }
 }
 
 /// Characters that change how what stands around them looks: marks of direction, joiners, line and
@@ -303,6 +333,32 @@ mod tests {
              \"line\":2,\"column\":29,\"end_line\":2,\"end_column\":30,\"message\":\"m\",\
              \"effect\":\"e\",\"suggestion\":{\"text\":\"s\",\"pointer\":\"/a/maxRowsPerSegmnet\"}}"
         );
+    }
+
+    #[test]
+    fn a_finding_moves_into_the_document_around() {
+        let inner = "{\n \"ä\": {\"maxRows\": 5}}";
+        let document = Document::read(Bytes::from(inner), &Limits::default()).expect("valid");
+        let (key, _) = document
+            .root()
+            .get("ä")
+            .expect("there")
+            .entries()
+            .next()
+            .expect("one");
+        let found = Finding::about_key(Code::MisspelledField, key, "m").rename("maxRowsInMemory");
+        assert_eq!((found.line, found.column), (2, 8));
+        let text = format!("[1,\n  {inner}\n]");
+        let outer = Document::read(Bytes::from(text.clone()), &Limits::default()).expect("valid");
+        let holder = outer.root().elements().nth(1).expect("there");
+        let moved = found.moved(&outer, holder.span().start, &holder.pointer());
+        assert_eq!((moved.line, moved.column), (3, 8));
+        assert_eq!((moved.end_line, moved.end_column), (3, 17));
+        assert_eq!(moved.pointer, "/1/ä/maxRows");
+        let suggestion = moved.suggestion.expect("suggested");
+        assert_eq!(suggestion.pointer, "/1/ä/maxRowsInMemory");
+        let Edit { span, .. } = moved.edit.expect("a change");
+        assert_eq!(text.get(span.start..span.end), Some("\"maxRows\""));
     }
 
     #[test]

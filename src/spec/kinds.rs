@@ -79,6 +79,23 @@ const TASKS: &[(&str, Writes, Option<Opaque>)] = &[
 /// Supervisors of streams: one form, three brokers.
 pub(super) const STREAMS: [&str; 3] = ["kafka", "kinesis", "rabbit"];
 
+/// The other supervisors.
+const SUPERVISORS: [&str; 4] = [
+    "autocompact",
+    "scheduled_batch",
+    "derivativeDataSource",
+    "NoopSupervisorSpec",
+];
+
+/// What a type id stands for, if it is known.
+pub(super) fn kind_named(type_id: &str) -> Option<SpecKind> {
+    if STREAMS.contains(&type_id) || SUPERVISORS.contains(&type_id) {
+        return Some(SpecKind::Supervisor);
+    }
+    let known = TASKS.iter().any(|(known, ..)| *known == type_id);
+    known.then_some(SpecKind::Task)
+}
+
 /// Ids that Druid gives its own supervisors.
 const RESERVED: [&str; 2] = ["autocompact__", "scheduled_batch__"];
 

@@ -9,9 +9,11 @@ mod kinds;
 mod slots;
 mod stored;
 mod walk;
+mod within;
 
 pub use effects::{Effects, Opaque};
 pub use stored::{owner_in, stored_owner};
+pub use within::{Within, kind_of, mentions_druid, specs_in};
 
 use crate::druid::{DataSource, SupervisorId, TaskId};
 use crate::finding::{Code, Finding, MOST, quote};

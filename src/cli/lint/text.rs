@@ -1,0 +1,196 @@
+//! For people, in the manner of rustc: what is so, where, the line, what Druid does, what to write.
+
+use super::excerpt::{Excerpt, excerpt};
+use super::{Judged, Tell, Totals, help};
+use crate::admission::Report;
+use crate::cli::terminal::Palette;
+use crate::druid::DruidVersion;
+use crate::finding::{Finding, MOST, Severity, tame};
+
+/// Text, with or without colours.
+pub(super) struct Text {
+    palette: Palette,
+    version: DruidVersion,
+}
+
+impl Text {
+    pub(super) fn new(palette: Palette, version: DruidVersion) -> Text {
+        Text { palette, version }
+    }
+
+    fn finding(&self, judged: &Judged<'_>, lines: &mut Lines<'_>, told: Told<'_>) -> String {
+        let Told { finding, report } = told;
+        let palette = self.palette;
+        let title = format!("{}[{}]", name(finding.severity), finding.code);
+        let title = match finding.severity {
+            Severity::Error => palette.bad(&title),
+            Severity::Warning => palette.doubtful(&title),
+            Severity::Info => palette.guide(&title),
+        };
+        let message = palette.strong(&format!(": {}", finding.message));
+        let end = if finding.end_line == finding.line {
+            finding.end_column
+        } else {
+            usize::MAX
+        };
+        let Excerpt {
+            text,
+            indent,
+            width,
+            is_cut,
+        } = excerpt(lines.line(finding.line), finding.column, end);
+        let file: String = judged.shown.chars().map(tame).collect();
+        let mut place = format!("{file}:{}:{}", finding.line, finding.column);
+        // Where the line alone does not say it.
+        if is_cut || !report.pointer.is_empty() {
+            place.push_str(&format!(" ({})", finding.pointer));
+        }
+        let number = finding.line.to_string();
+        let gutter = " ".repeat(number.len());
+        let (arrow, bar) = (palette.guide("-->"), palette.guide("|"));
+        let (number, equals) = (palette.guide(&number), palette.guide("="));
+        let carets = "^".repeat(width);
+        let carets = match finding.severity {
+            Severity::Error => palette.bad(&carets),
+            Severity::Warning => palette.doubtful(&carets),
+            Severity::Info => palette.guide(&carets),
+        };
+        let indent = " ".repeat(indent);
+        let mut told = format!(
+            "{title}{message}\n{gutter}{arrow} {place}\n{gutter} {bar}\n{number} {bar} {text}\n{gutter} {bar} {indent}{carets}\n"
+        );
+        let effect = finding.effect.as_ref().map(|effect| ("effect", effect));
+        let help = help(finding);
+        let help = help.as_ref().map(|help| ("help", help));
+        for (label, words) in [effect, help].into_iter().flatten() {
+            let label = palette.strong(&format!("{label}:"));
+            told.push_str(&format!("{gutter} {equals} {label} {words}\n"));
+        }
+        told
+    }
+}
+
+/// A finding, and the spec that it is about.
+struct Told<'r> {
+    finding: &'r Finding,
+    report: &'r Report,
+}
+
+impl Tell for Text {
+    fn first(&self) -> String {
+        String::new()
+    }
+
+    fn file(&self, judged: &Judged<'_>) -> Vec<String> {
+        let mut lines = Lines::new(judged.bytes);
+        let mut pieces = Vec::new();
+        for report in judged.reports {
+            for finding in &report.findings {
+                pieces.push(self.finding(judged, &mut lines, Told { finding, report }));
+            }
+            let is_error = |finding: &&Finding| finding.severity == Severity::Error;
+            if report.findings.iter().filter(is_error).count() >= MOST {
+                let words = format!("only the first {MOST} errors of a spec are told");
+                pieces.push(format!("{}: {words}\n", self.palette.strong("note")));
+            }
+        }
+        pieces
+    }
+
+    fn between(&self) -> &'static str {
+        "\n"
+    }
+
+    fn last(&self, totals: &Totals) -> String {
+        let Totals {
+            files,
+            specs,
+            errors,
+            warnings,
+            notes,
+            others,
+            unreadable,
+        } = totals;
+        let palette = self.palette;
+        let some = |count: usize, one: &str, more: &str| match count {
+            0 => None,
+            1 => Some(format!("1 {one}")),
+            more_than_one => Some(format!("{more_than_one} {more}")),
+        };
+        let found: Vec<String> = [
+            some(*errors, "error", "errors").map(|words| palette.bad(&words)),
+            some(*warnings, "warning", "warnings").map(|words| palette.doubtful(&words)),
+            some(*notes, "note", "notes").map(|words| palette.guide(&words)),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        let mut judged = some(*files, "file", "files").unwrap_or_else(|| "no specs found".into());
+        if specs > files {
+            judged.push_str(&format!(" with {specs} specs"));
+        }
+        let mut summary = match (files, found.as_slice()) {
+            (0, _) => judged,
+            (_, []) => format!("{judged}: {}", palette.good("no findings")),
+            (_, found) => format!("{judged}: {}", found.join(", ")),
+        };
+        let asides: Vec<String> = [
+            (*files > 0).then(|| format!("Druid {}", self.version)),
+            some(*others, "file is no spec", "files are no specs"),
+            some(
+                *unreadable,
+                "path could not be read",
+                "paths could not be read",
+            ),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        if !asides.is_empty() {
+            summary.push_str(&palette.faint(&format!(" ({})", asides.join("; "))));
+        }
+        let blank = if found.is_empty() { "" } else { "\n" };
+        format!("{blank}{summary}\n")
+    }
+}
+
+fn name(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+        Severity::Info => "info",
+    }
+}
+
+/// The lines of a text, by their numbers; quick where they are asked for in order.
+struct Lines<'b> {
+    bytes: &'b [u8],
+    number: usize,
+    start: usize,
+}
+
+impl<'b> Lines<'b> {
+    fn new(bytes: &'b [u8]) -> Lines<'b> {
+        Lines {
+            bytes,
+            number: 1,
+            start: 0,
+        }
+    }
+
+    fn line(&mut self, number: usize) -> &'b [u8] {
+        if number < self.number {
+            *self = Lines::new(self.bytes);
+        }
+        loop {
+            let rest = self.bytes.get(self.start..).unwrap_or_default();
+            let end = rest.iter().position(|byte| *byte == b'\n');
+            if self.number == number {
+                return rest.get(..end.unwrap_or(rest.len())).unwrap_or_default();
+            }
+            let Some(end) = end else { return &[] };
+            self.start += end + 1;
+            self.number += 1;
+        }
+    }
+}
