@@ -90,6 +90,10 @@ pub enum Forward {
     ShutdownAll(DataSource),
     /// Nothing goes upstream: the verdict is the answer.
     DryRun {
+        /// The stage that would refuse it.
+        refused_by: Option<&'static str>,
+        /// The limits that it would count against, a token each.
+        charges: Vec<String>,
         /// What the spec would touch.
         datasources: Vec<DataSource>,
         /// Slots that it would take.

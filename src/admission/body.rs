@@ -138,16 +138,17 @@ pub(super) fn replaced(known: Known, read: ReadSpec, owner: Option<Owner>) -> St
 
 fn finish_spec(mut known: Known, read: ReadSpec) -> Step {
     known.trace.findings.clone_from(&read.findings);
-    let refused = read
-        .findings
-        .iter()
-        .any(|finding| finding.severity == Severity::Error);
-    if refused && known.snapshot.enforcement == Enforcement::Enforce {
-        return known.reject(Rejection::Review(read.findings));
-    }
+    let refused = known.snapshot.enforcement == Enforcement::Enforce
+        && read
+            .findings
+            .iter()
+            .any(|finding| finding.severity == Severity::Error);
     let effects = read.spec.effects;
+    // Who may submit may ask: a refusal by the review is an answer, not a failure.
     if known.route.query.is_dry_run() {
         let forward = Forward::DryRun {
+            refused_by: refused.then_some("review"),
+            charges: known.charges(),
             datasources: effects
                 .writes
                 .iter()
@@ -157,6 +158,9 @@ fn finish_spec(mut known: Known, read: ReadSpec) -> Step {
             slots: effects.slots,
         };
         return known.admit(read.permit, forward, None, read.findings);
+    }
+    if refused {
+        return known.reject(Rejection::Review(read.findings));
     }
     let datasource = effects.writes.first().cloned();
     let charge = match known.charge(datasource.as_ref()) {

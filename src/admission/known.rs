@@ -211,6 +211,14 @@ impl Known {
         self.admit(permit, forward, charge, Vec::new())
     }
 
+    /// The limits that a request of this action counts against.
+    pub(super) fn charges(&self) -> Vec<String> {
+        let action = self.route.endpoint.action;
+        let limits = self.snapshot.rate_limits.iter();
+        let covers = limits.filter(|limit| limit.actions.contains(&action));
+        covers.map(|limit| limit.name.to_string()).collect()
+    }
+
     /// Takes the tokens.
     pub(super) fn charge(
         &mut self,

@@ -177,6 +177,8 @@ pub struct Validation {
     pub max_depth: usize,
     /// The most JSON values in one body.
     pub max_values: usize,
+    /// The extensions that are loaded; types of others are unknown. `None`: any may be.
+    pub extensions: Option<Vec<String>>,
     /// Codes that do something else than by default.
     pub levels: Vec<(Code, Level)>,
     /// Types of extensions that pass unjudged: the kind (`input_source`), and the id.
@@ -194,6 +196,9 @@ impl Validation {
             levels.set(*code, *level);
         }
         let mut schemas = SchemaSet::load(version, levels)?;
+        if let Some(extensions) = &self.extensions {
+            schemas.only(extensions);
+        }
         for (kind, id) in &self.types {
             schemas.allow(kind, id);
         }

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::druid::DruidVersion;
 use crate::finding::{CODES, Code, Level};
-use crate::schema::type_kinds;
+use crate::schema::{misspelled_extension, type_kinds};
 
 type Resolve<'r> = &'r dyn Fn(&str) -> Result<String, String>;
 
@@ -266,6 +266,7 @@ fn validation(table: Table<'_, '_>) -> Validation {
         max_values: table
             .count("max_values", 100..=10_000_000)
             .unwrap_or(1_000_000),
+        extensions: extensions(&table),
         levels: levels(table.table("levels")),
         types: types(table.table("types")),
     };
@@ -274,6 +275,25 @@ fn validation(table: Table<'_, '_>) -> Validation {
     }
     table.finish();
     read
+}
+
+/// The extensions that the cluster has loaded, if it says.
+fn extensions(table: &Table<'_, '_>) -> Option<Vec<String>> {
+    let name = |text: &str| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        let is_name = !text.is_empty() && text.len() <= 100 && text.chars().all(plain);
+        is_name
+            .then(|| text.to_owned())
+            .ok_or("this is no name of an extension: `druid-kafka-indexing-service`")
+    };
+    let extensions = table.list("extensions", name)?;
+    for extension in &extensions {
+        if let Some(near) = misspelled_extension(extension) {
+            let message = format!("there is no extension {extension}");
+            table.wrong_value("extensions", message, Some(near));
+        }
+    }
+    Some(extensions)
 }
 
 /// What a code does, by its name.

@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::exchange::{Gateway, Record};
 use super::problem::Problem;
-use crate::finding::Finding;
+use crate::finding::{Finding, Severity};
 use crate::listener::Phase;
 use crate::upstream::Head;
 
@@ -88,7 +88,11 @@ impl Reply {
     /// With findings that do not refuse.
     pub(super) fn warnings(mut self, findings: &[Finding]) -> Reply {
         let mut left = WARNING_BYTES;
-        for finding in findings.iter().take(MOST_WARNINGS) {
+        // What is only worth a line in the log is not told.
+        let told = findings
+            .iter()
+            .filter(|finding| finding.severity > Severity::Info);
+        for finding in told.take(MOST_WARNINGS) {
             let pointer = crate::route::encode_segment(&finding.pointer).replace("%2F", "/");
             let text = format!("{} {pointer}", finding.code);
             let Some(rest) = left.checked_sub(text.len()) else {

@@ -44,11 +44,18 @@ impl Gateway {
         record.outcome.rule = Some(permit.role().clone());
         let adds = |reply: Reply| with_charge(reply.warnings(&warnings), charge.as_ref());
         match forward {
-            Forward::DryRun { datasources, slots } => {
+            Forward::DryRun {
+                refused_by,
+                charges,
+                datasources,
+                slots,
+            } => {
                 let names: Vec<&str> = datasources.iter().map(DataSource::as_str).collect();
                 let verdict = json!({
-                    "admitted": true,
+                    "admitted": refused_by.is_none(),
+                    "stage": refused_by,
                     "datasources": names,
+                    "charges": charges,
                     "slots": slots,
                     "findings": warnings,
                 });

@@ -19,7 +19,6 @@ mod suggest;
 mod table;
 mod values;
 
-use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 pub use release::{RELEASES, Release};
@@ -60,26 +59,9 @@ impl SchemaSet {
         self.release
     }
 
-    /// Only these extensions are loaded; types of others are unknown. An error: the name of an
-    /// extension that nobody knows, with the ones that are known.
-    ///
-    /// # Errors
-    /// [`UnknownExtension`]
-    pub fn only(&mut self, extensions: &[String]) -> Result<(), UnknownExtension> {
-        let known: BTreeSet<&str> = self.types.extensions().collect();
-        let unknown = extensions
-            .iter()
-            .find(|name| !known.contains(name.as_str()) && name.starts_with("druid-"));
-        // What does not begin so is somebody's own.
-        if let Some(unknown) = unknown {
-            return Err(UnknownExtension {
-                name: unknown.clone(),
-                nearest: suggest::nearest(unknown, known.into_iter())
-                    .map(|near| near.name.to_owned()),
-            });
-        }
+    /// Only these extensions are loaded: types of others are unknown.
+    pub fn only(&mut self, extensions: &[String]) {
         self.types.only(extensions);
-        Ok(())
     }
 
     /// Lets a type of an extension that is not known pass, whatever its objects hold. False: there
@@ -141,14 +123,36 @@ impl SchemaSet {
     }
 }
 
-/// The name of an extension that Druid has not.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UnknownExtension {
-    /// As it was written.
-    pub name: String,
-    /// What was probably meant.
-    pub nearest: Option<String>,
+/// The extension that was probably meant by a name that is none of Druid's and comes near one. A
+/// name that comes near none is somebody's own.
+pub fn misspelled_extension(name: &str) -> Option<String> {
+    let known = || EXTENSIONS.iter().copied();
+    if known().any(|known| known == name) {
+        return None;
+    }
+    suggest::nearest(name, known()).map(|near| near.name.to_owned())
 }
+
+/// The extensions of Druid that have types of specs.
+const EXTENSIONS: [&str; 17] = [
+    "druid-avro-extensions",
+    "druid-azure-extensions",
+    "druid-bloom-filter",
+    "druid-datasketches",
+    "druid-google-extensions",
+    "druid-hdfs-storage",
+    "druid-histogram",
+    "druid-kafka-indexing-service",
+    "druid-kinesis-indexing-service",
+    "druid-multi-stage-query",
+    "druid-orc-extensions",
+    "druid-parquet-extensions",
+    "druid-protobuf-extensions",
+    "druid-s3-extensions",
+    "druid-stats",
+    "mysql-metadata-storage",
+    "postgresql-metadata-storage",
+];
 
 /// The kinds of types that [`SchemaSet::allow`] knows.
 pub fn type_kinds() -> impl Iterator<Item = &'static str> {

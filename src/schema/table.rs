@@ -206,12 +206,6 @@ impl Types {
         }
     }
 
-    /// The extensions that have types of this release.
-    pub(super) fn extensions(&self) -> impl Iterator<Item = &str> {
-        let members = self.families.iter().flat_map(|family| &family.members);
-        members.filter_map(|member| member.extension.as_deref())
-    }
-
     pub(super) fn family(&self, id: u16) -> &Family {
         &self.families[usize::from(id)]
     }
