@@ -220,7 +220,8 @@ async fn a_read_is_repeated_until_its_first_byte_went_down() {
 #[tokio::test]
 async fn changes_follow_the_tables_column() {
     let rig = Rig::start().await;
-    let kafka = r#"{"type":"kafka","spec":{"dataSchema":{"dataSource":"wiki"}}}"#;
+    let kafka = crate::support::rig::kafka("wiki", "");
+    let kafka = kafka.as_str();
     assert_eq!(rig.post("wiki", "/supervisor", kafka).await.status, 200);
     assert_eq!(rig.post("wiki", "/task", noop(Some("t"))).await.status, 200);
     for (method, path, body, status) in [
@@ -244,7 +245,8 @@ async fn changes_follow_the_tables_column() {
 #[tokio::test]
 async fn unhealthy_is_an_answer() {
     let rig = Rig::start().await;
-    let kafka = r#"{"type":"kafka","spec":{"dataSchema":{"dataSource":"wiki"}}}"#;
+    let kafka = crate::support::rig::kafka("wiki", "");
+    let kafka = kafka.as_str();
     assert_eq!(rig.post("wiki", "/supervisor", kafka).await.status, 200);
     assert_eq!(rig.get("wiki", "/supervisor/wiki").await.status, 200);
     let unhealthy = Fault::Instead(503, "application/json", r#"{"healthy":false}"#.to_owned());

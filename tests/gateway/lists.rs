@@ -97,8 +97,7 @@ async fn task_statuses() {
 async fn supervisor_lists_and_histories() {
     let rig = Rig::start().await;
     for name in ["wiki_a", "secret"] {
-        let body =
-            format!(r#"{{"type":"kafka","spec":{{"dataSchema":{{"dataSource":"{name}"}}}}}}"#);
+        let body = crate::support::rig::kafka(name, "");
         assert_eq!(rig.post("admin", "/supervisor", body).await.status, 200);
     }
     assert_eq!(

@@ -76,6 +76,13 @@ datasources = ["wiki*"]
     )
 }
 
+/// A Kafka supervisor that Druid reads whole; `more` goes before its `spec`.
+pub fn kafka(datasource: &str, more: &str) -> String {
+    format!(
+        r#"{{"type":"kafka",{more}"spec":{{"dataSchema":{{"dataSource":"{datasource}","timestampSpec":{{"column":"t"}},"dimensionsSpec":{{"dimensions":["a"]}}}},"ioConfig":{{"topic":"t","consumerProperties":{{"bootstrap.servers":"127.0.0.1:9092"}},"inputFormat":{{"type":"json"}}}}}}}}"#
+    )
+}
+
 impl Rig {
     /// A gateway with its defaults.
     pub async fn start() -> Rig {

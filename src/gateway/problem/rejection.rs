@@ -218,18 +218,22 @@ fn challenge(problem: Problem) -> Problem {
 }
 
 fn summary(findings: &[Finding]) -> String {
-    match findings {
-        [] => "The spec was refused".to_owned(),
-        [only] => format!(
-            "{} (line {}, column {})",
-            only.message, only.line, only.column
-        ),
-        [first, rest @ ..] => format!(
-            "{} (line {}, column {}), and {} more",
-            first.message,
-            first.line,
-            first.column,
-            rest.len()
-        ),
-    }
+    // What refuses comes before what only warns.
+    let worst = findings.iter().max_by_key(|finding| {
+        (
+            finding.severity,
+            std::cmp::Reverse((finding.line, finding.column)),
+        )
+    });
+    let Some(first) = worst else {
+        return "The spec was refused".to_owned();
+    };
+    let more = match findings.len() {
+        1 => String::new(),
+        count => format!(", and {} more", count - 1),
+    };
+    format!(
+        "{} (line {}, column {}){more}",
+        first.message, first.line, first.column
+    )
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Breach, Object, REFUSES, Rule, get, is_blank, is_true, primitive, text, whole};
+use super::{Breach, Object, REFUSES, Rule, get, is_blank, is_true, text, whole};
 use crate::finding::{Code, quote};
 use crate::json::{Kind, Node};
 
@@ -24,35 +24,12 @@ pub(super) const RULES: &[Rule] = &[
         check: projection,
     },
     Rule {
-        classes: &["DurationGranularity", "PeriodGranularity"],
-        check: granularity,
-    },
-    Rule {
         classes: &["NestedDataColumnSchema"],
         check: nested,
     },
     Rule {
-        classes: &["MapInputRowParser", "StringInputRowParser"],
-        check: parser,
-    },
-    Rule {
-        classes: &["StringInputRowParser", "KafkaStringHeaderFormat"],
-        check: encoding,
-    },
-    Rule {
-        classes: &[
-            "DimensionRangeBucketShardSpec",
-            "BuildingDimensionRangeShardSpec",
-        ],
-        check: shards,
-    },
-    Rule {
         classes: &["TransformSpec"],
         check: transforms,
-    },
-    Rule {
-        classes: &["UniformGranularitySpec"],
-        check: granularities,
     },
 ];
 
@@ -336,23 +313,6 @@ fn projection<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
     }
 }
 
-/// A granularity of no length.
-fn granularity<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
-    if let Some(node) = object.get("duration")
-        && primitive(node) < 1.0
-    {
-        let message = "`duration` must be greater than 0";
-        breaches.push(Breach::new(Code::InvalidValue, node, message, REFUSES));
-    }
-    if let Some(node) = object.get("period") {
-        let text = text(node).unwrap_or_default();
-        if !text.contains(|c: char| ('1'..='9').contains(&c)) {
-            let message = "`period` must be longer than nothing";
-            breaches.push(Breach::new(Code::InvalidValue, node, message, REFUSES));
-        }
-    }
-}
-
 fn nested<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
     // Refused by 28, taken by 33.
     if object.release() < 33
@@ -364,108 +324,9 @@ fn nested<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
     }
 }
 
-fn encoding<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
-    if let Some(node) = object.get("encoding")
-        && text(node).is_some_and(|name| !is_encoding(&name))
-    {
-        let message = "`encoding` is the name of a character set: `UTF-8`";
-        breaches.push(Breach::new(Code::InvalidValue, node, message, REFUSES));
-    }
-}
-
-/// Parts of segments, which Druid writes.
-fn shards<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
-    let bounded = object.get("start").is_some() || object.get("end").is_some();
-    if bounded && object.get("dimensions").is_none() {
-        let message = "`dimensions` is missing in shardSpec";
-        breaches.push(Breach::new(
-            Code::MissingField,
-            object.node(),
-            message,
-            REFUSES,
-        ));
-    }
-}
-
-/// Does it look like a character set that some JVM has?
-fn is_encoding(name: &str) -> bool {
-    const FAMILIES: [&str; 18] = [
-        "utf", "iso", "us-ascii", "ascii", "windows", "cp", "ibm", "big5", "gb", "euc", "shift",
-        "sjis", "koi8", "latin", "x-", "jis", "tis", "cesu",
-    ];
-    let lower = name.to_ascii_lowercase();
-    FAMILIES.iter().any(|family| lower.starts_with(family))
-}
-
-/// A parser of old: read when the task runs.
-fn parser<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
-    if object.get("parseSpec").is_none() {
-        let message = "`parseSpec` is missing in parser";
-        let effect = "Druid accepts the spec, and the task fails when it reads the parser";
-        breaches.push(Breach::new(
-            Code::MissingField,
-            object.node(),
-            message,
-            effect,
-        ));
-    }
-}
-
 fn transforms<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
     for (name, node) in twice(list(Some(object.node()), "transforms")) {
         let message = format!("The transform {} stands twice", quote(&name));
         breaches.push(Breach::new(Code::ConflictingFields, node, message, REFUSES));
-    }
-}
-
-/// Granularities from fine to coarse, of those that can be told apart.
-const COARSENESS: [&[&str]; 16] = [
-    &["none"],
-    &["second", "pt1s"],
-    &["minute", "pt1m"],
-    &["five_minute", "pt5m"],
-    &["ten_minute", "pt10m"],
-    &["fifteen_minute", "pt15m"],
-    &["thirty_minute", "pt30m"],
-    &["hour", "pt1h"],
-    &["six_hour", "pt6h"],
-    &["eight_hour", "pt8h"],
-    &["day", "p1d"],
-    &["week", "p1w"],
-    &["month", "p1m"],
-    &["quarter", "p3m"],
-    &["year", "p1y"],
-    &["all"],
-];
-
-pub(super) fn coarseness(node: Node<'_>) -> Option<usize> {
-    let text = match node.kind() {
-        Kind::String => node.as_str()?,
-        Kind::Object => match get(node, "period") {
-            Some(period) => period.as_str()?,
-            None => get(node, "type")?.as_str()?,
-        },
-        Kind::Null | Kind::Boolean | Kind::Number | Kind::Array => return None,
-    };
-    let text = text.to_ascii_lowercase();
-    COARSENESS.iter().position(|names| names.contains(&&*text))
-}
-
-fn granularities<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
-    let (Some(segments), Some(queries)) = (
-        object.get("segmentGranularity"),
-        object.get("queryGranularity"),
-    ) else {
-        return;
-    };
-    if let (Some(fine), Some(coarse)) = (coarseness(segments), coarseness(queries))
-        && fine < coarse
-    {
-        breaches.push(Breach::new(
-            Code::FinerSegments,
-            segments,
-            "`segmentGranularity` is finer than `queryGranularity`",
-            "Druid accepts it, and fails when it allocates segments; a stream tries again for ever",
-        ));
     }
 }

@@ -10,7 +10,9 @@ mod columns;
 mod context;
 mod filters;
 mod formats;
+mod granularities;
 mod ingestion;
+mod parsers;
 mod partitions;
 mod streams;
 mod tasks;
@@ -71,12 +73,14 @@ impl<'d> Breach<'d> {
 pub(super) const REFUSES: &str = "Druid refuses the spec";
 
 /// Every rule there is.
-const RULES: [&[Rule]; 9] = [
+const RULES: [&[Rule]; 11] = [
     aggregators::RULES,
     columns::RULES,
     context::RULES,
     filters::RULES,
     formats::RULES,
+    granularities::RULES,
+    parsers::RULES,
     ingestion::RULES,
     partitions::RULES,
     streams::RULES,

@@ -1,6 +1,6 @@
 //! Tasks as a whole.
 
-use super::columns::coarseness;
+use super::granularities::coarseness;
 use super::{Breach, Object, REFUSES, Rule, get, is_blank, is_true, number, primitive};
 use crate::finding::Code;
 use crate::json::Node;

@@ -1,0 +1,236 @@
+//! Problems as findings: what is so, what Druid does, and what was probably meant.
+
+mod fields;
+mod ids;
+
+use super::check::{Frame, Problem};
+use super::kinds;
+use super::leaf::{Reading, Rule};
+use super::table::{Shape, Types};
+use crate::finding::{Code, Finding, quote};
+use crate::json::{Kind, Node};
+
+/// What Druid does with what it does not know.
+const IGNORES: &str = "Druid ignores it without a word";
+
+/// What Druid does with what it cannot read.
+const REFUSES: &str = "Druid answers 400";
+
+/// The code of a problem; the rest of the work is only worth it for who wants to know.
+pub(super) fn code(types: &Types, problem: &Problem<'_>, frame: Option<&Frame<'_, '_>>) -> Code {
+    match problem {
+        Problem::Kind { .. } | Problem::Null { .. } => Code::WrongType,
+        Problem::Value {
+            node,
+            leaf,
+            reading,
+        } => match reading {
+            Reading::Replaced(_) => Code::MisreadValue,
+            Reading::Fine | Reading::Refused => value_code(&types.leaf(*leaf).rule, node.kind()),
+        },
+        Problem::Ignored { .. } => Code::IgnoredField,
+        Problem::Missing { .. } | Problem::MissingOneOf { .. } | Problem::NoType { .. } => {
+            Code::MissingField
+        }
+        Problem::Elsewhere { dates, .. } => fields::dates_code(types, *dates),
+        Problem::UnknownType { id, family } => ids::type_code(types, *id, *family),
+        Problem::Rule(breach) => breach.code,
+        Problem::Unknown { key, value } => match frame {
+            Some(frame) => fields::guess(types, *key, *value, frame).code(),
+            None => Code::UnknownField,
+        },
+    }
+}
+
+/// The finding of a problem.
+pub(super) fn finding(
+    types: &Types,
+    problem: Problem<'_>,
+    frame: Option<&Frame<'_, '_>>,
+) -> Finding {
+    let code = code(types, &problem, frame);
+    match problem {
+        Problem::Kind { node, wanted } => wrong_kind(types, node, wanted),
+        Problem::Value {
+            node,
+            leaf,
+            reading,
+        } => super::values::finding(code, types.leaf(leaf), node, reading),
+        Problem::Null { node, field } => {
+            let name = frame.and_then(|frame| types.class(frame.class).fields.get(field));
+            let name = name.map_or("It", |field| &field.name);
+            Finding::new(code, node, format!("`{name}` must not be null")).effect(REFUSES)
+        }
+        Problem::Ignored { key } => {
+            let message = format!("{} is not read {}", name(key), inside(types, frame));
+            Finding::about_key(code, key, message)
+                .effect("Druid knows it and ignores it without a word")
+        }
+        Problem::Missing { field } => missing(types, field, frame),
+        Problem::MissingOneOf { group } => missing_one_of(types, group, frame),
+        Problem::NoType { node, family } => ids::no_type(types, node, family),
+        Problem::Elsewhere { key, value, dates } => {
+            fields::other_release(types, key, value, dates, frame)
+        }
+        Problem::UnknownType { id, family } => ids::unknown_type(types, id, family),
+        Problem::Rule(breach) => {
+            let finding =
+                Finding::new(breach.code, breach.node, breach.message).effect(breach.effect);
+            match breach.instead {
+                Some(json) => finding.suggest_json(json),
+                None => finding,
+            }
+        }
+        Problem::Unknown { key, value } => match frame {
+            Some(frame) => fields::unknown(types, key, value, frame),
+            None => Finding::about_key(code, key, "It is not known").effect(IGNORES),
+        },
+    }
+}
+
+fn name(key: Node<'_>) -> String {
+    quote(&key.as_str().unwrap_or_default())
+}
+
+/// What an object is, for a sentence: "the index_parallel tuningConfig".
+fn subject(types: &Types, frame: &Frame<'_, '_>) -> String {
+    let id = frame.family.and_then(|number| {
+        let family = types.family(number);
+        let written = frame.node.get_hashed(&family.property, family.hash)?;
+        let member = written.as_str().and_then(|id| family.member(&id))?;
+        Some(member.id.clone())
+    });
+    let noun = frame
+        .family
+        .and_then(|family| kinds::noun(&types.family(family).name));
+    let place = frame.outer.and_then(|outer| {
+        let mut entries = outer.node.entries();
+        let (key, value) = entries.find(|(_, value)| value.holds(frame.node))?;
+        Some((quoted_plain(key), value.kind() == Kind::Array))
+    });
+    match (id, noun, place) {
+        (Some(id), Some(noun), _) if frame.outer.is_none() => format!("the {id} {noun}"),
+        (None, Some(noun), None) => format!("the {noun}"),
+        (Some(id), _, Some((field, false))) => format!("the {id} {field}"),
+        (Some(id), Some(noun), Some((field, true))) => format!("a {id} {noun} in {field}"),
+        (Some(id), None, Some((field, true))) => format!("a {id} in {field}"),
+        (None, Some(noun), Some((field, true))) => format!("a {noun} in {field}"),
+        (None, _, Some((field, true))) => format!("an entry of {field}"),
+        (None, _, Some((field, false))) => field,
+        (_, None, None) => "the document".to_owned(),
+        (Some(id), Some(noun), None) => format!("the {id} {noun}"),
+    }
+}
+
+/// A key without its quotes, if it is an ordinary name.
+fn quoted_plain(key: Node<'_>) -> String {
+    let name = key.as_str().unwrap_or_default();
+    let plain = name.len() <= 60 && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if plain {
+        name.into_owned()
+    } else {
+        quote(&name)
+    }
+}
+
+fn inside(types: &Types, frame: Option<&Frame<'_, '_>>) -> String {
+    frame.map_or_else(String::new, |frame| format!("by {}", subject(types, frame)))
+}
+
+/// What a value should be.
+pub(super) fn wanted(types: &Types, shape: Shape) -> &'static str {
+    match shape {
+        Shape::Any => "a value",
+        Shape::Array(_) => "an array",
+        Shape::Map(_) => "an object",
+        Shape::Family(family) if types.family(family).text.is_some() => "an object or a string",
+        Shape::Family(_) => "an object",
+        Shape::Class(class) => {
+            let class = types.class(class);
+            match class.delegate {
+                Some(shape) => wanted(types, shape),
+                None if class.string => "an object or a string",
+                None => "an object",
+            }
+        }
+        Shape::Leaf(_) => "a single value",
+    }
+}
+
+fn wrong_kind(types: &Types, node: Node<'_>, shape: Shape) -> Finding {
+    let wanted = wanted(types, shape);
+    let message = format!("This must be {wanted}, not {}", node.kind().name());
+    let finding = Finding::new(Code::WrongType, node, message).effect(REFUSES);
+    let is_list = matches!(shape, Shape::Array(_)) || wanted == "an array";
+    let single = !matches!(node.kind(), Kind::Array | Kind::Null);
+    let raw = node.raw();
+    if is_list && single && raw.len() <= 200 && !raw.contains('\n') {
+        return finding.suggest_json(format!("[{raw}]"));
+    }
+    let mut elements = node.elements();
+    if let (Kind::Array, Some(only), None, false) =
+        (node.kind(), elements.next(), elements.next(), is_list)
+        && matches!(only.kind(), Kind::Object | Kind::String)
+        && only.raw().len() <= 200
+        && !only.raw().contains('\n')
+    {
+        return finding.suggest_json(only.raw());
+    }
+    finding
+}
+
+fn value_code(rule: &Rule, kind: Kind) -> Code {
+    match (rule, kind) {
+        (_, Kind::Array | Kind::Object) => Code::WrongType,
+        (Rule::Boolean | Rule::Integer(..) | Rule::Decimal, Kind::String | Kind::Boolean) => {
+            Code::WrongType
+        }
+        (
+            Rule::Interval
+            | Rule::Enumeration(_)
+            | Rule::Other(_)
+            | Rule::Period
+            | Rule::Duration
+            | Rule::DateTime
+            | Rule::Size
+            | Rule::TimeZone(_),
+            Kind::Number | Kind::Boolean,
+        ) => Code::WrongType,
+        _ => Code::InvalidValue,
+    }
+}
+
+fn missing(types: &Types, field: usize, frame: Option<&Frame<'_, '_>>) -> Finding {
+    let Some((frame, field)) = frame.and_then(|frame| {
+        let field = types.class(frame.class).fields.get(field)?;
+        Some((frame, field))
+    }) else {
+        unreachable!("what is missing is missing in an object, and a field of its class");
+    };
+    let message = format!("`{}` is missing in {}", field.name, subject(types, frame));
+    Finding::new(Code::MissingField, frame.node, message).effect(REFUSES)
+}
+
+fn missing_one_of(types: &Types, group: usize, frame: Option<&Frame<'_, '_>>) -> Finding {
+    let Some(frame) = frame else {
+        unreachable!("what is missing is missing in an object");
+    };
+    let class = types.class(frame.class);
+    let sets = class
+        .groups
+        .get(group)
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+    let names = |set: &u64| {
+        let fields = class.fields.iter().filter(|field| field.bit & set != 0);
+        let names: Vec<String> = fields.map(|field| format!("`{}`", field.name)).collect();
+        names.join(" with ")
+    };
+    let sets: Vec<String> = sets.iter().map(names).collect();
+    let message = format!(
+        "{} is missing in {}",
+        sets.join(" or "),
+        subject(types, frame)
+    );
+    Finding::new(Code::MissingField, frame.node, message).effect(REFUSES)
+}
