@@ -95,6 +95,7 @@ codes! {
     ReservedId "reserved-id" Error "A supervisor's id begins with a prefix that Druid gives out itself." "Replaces Druid's own supervisor" "\"id\": \"autocompact__a\"",
     JavascriptFunction "javascript-function" Error "JavaScript, which Druid runs only where its operator has turned it on." "Refuses the spec, or runs the code" "{\"type\": \"javascript\", …}",
     FinerSegments "finer-segments" Warning "The segment granularity is finer than the query granularity." "Accepts it; allocation fails later, streams retry for ever" "\"segmentGranularity\": \"hour\", \"queryGranularity\": \"day\"",
+    UnalignedInterval "unaligned-interval" Warning "An interval does not begin and end where segments do." "Widens it to whole segments, and replaces those" "\"intervals\": [\"2020-01-01T12:00/P1D\"], \"segmentGranularity\": \"DAY\"",
     OverwriteWithoutIntervals "overwrite-without-intervals" Warning "A batch task replaces data and does not say of which intervals." "Replaces every time chunk that any row falls into" "\"appendToExisting\": false",
     DropExisting "drop-existing" Warning "The task drops what it does not rewrite." "Replaces it by tombstones" "\"dropExisting\": true",
     OffsetReset "offset-reset" Warning "The supervisor skips data when its offsets are gone." "Loses data in silence" "\"resetOffsetAutomatically\": true",

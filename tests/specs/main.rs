@@ -10,4 +10,5 @@
 mod corpus;
 mod generate;
 mod judge;
+mod mistakes;
 mod oracle;

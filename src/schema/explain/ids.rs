@@ -54,7 +54,7 @@ pub(super) fn type_code(types: &Types, id: Node<'_>, family: u16) -> Code {
         .families
         .iter()
         .filter(of_noun)
-        .any(|other| other.member(&text).is_some());
+        .any(|other| other.member(&text).is_some() || other.elsewhere.contains_key(&*text));
     if known {
         Code::MismatchedType
     } else {
