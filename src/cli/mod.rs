@@ -4,13 +4,16 @@ mod check;
 mod demo;
 mod lint;
 mod password;
+mod schema;
 mod serve;
 mod terminal;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+use crate::druid::DruidVersion;
 
 /// The admission controller that Apache Druid lacks: a gateway in front of the Overlord.
 #[derive(Debug, Parser)]
@@ -41,10 +44,13 @@ enum Command {
         /// The configuration file (TOML)
         file: PathBuf,
     },
-    /// Print the JSON Schema of tasks or supervisors
+    /// Print the JSON Schema of tasks or supervisors, for editors and other validators
     Schema {
+        /// The release of Druid
+        #[arg(long, value_name = "VERSION", default_value = "28.0.0")]
+        druid: DruidVersion,
         /// Which one
-        kind: Kind,
+        kind: schema::Kind,
     },
     /// Read a password, print its argon2id hash
     HashPassword,
@@ -53,14 +59,6 @@ enum Command {
         /// Which shell
         shell: clap_complete::Shell,
     },
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Kind {
-    /// What `POST /druid/indexer/v1/task` takes
-    Task,
-    /// What `POST /druid/indexer/v1/supervisor` takes
-    Supervisor,
 }
 
 /// Bad usage or configuration.
@@ -86,10 +84,7 @@ pub fn run() -> ExitCode {
         Command::Demo { tour_only } => demo::run(tour_only),
         Command::Lint(asked) => lint::run(&asked),
         Command::Check { file } => check::run(&file),
-        Command::Schema { kind } => terminal::print(match kind {
-            Kind::Task => "",
-            Kind::Supervisor => "",
-        }),
+        Command::Schema { druid, kind } => schema::run(druid, kind),
         Command::HashPassword => password::run(),
         Command::Completions { shell } => {
             let mut script = Vec::new();

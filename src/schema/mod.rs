@@ -6,13 +6,15 @@
 //! printed as JSON Schema (2020-12) for editors and other validators; a test holds the two together.
 //!
 //! Reading order: [`table`] (the types, compiled), [`leaf`] (single values), [`check`] (the walk),
-//! [`rules`] (what holds between fields), [`explain`] and [`suggest`] (problems as findings).
+//! [`rules`] (what holds between fields), [`explain`] and [`suggest`] (problems as findings), [`print`]
+//! (the types as JSON Schema).
 
 mod check;
 mod explain;
 mod iso;
 mod kinds;
 mod leaf;
+mod print;
 mod release;
 mod rules;
 mod suggest;
@@ -98,6 +100,12 @@ impl SchemaSet {
             (left.line, left.column, left.code).cmp(&(right.line, right.column, right.code))
         });
         findings
+    }
+
+    /// The types as JSON Schema (2020-12), for editors and other validators: what Druid reads passes;
+    /// what it ignores or refuses does not, as far as one field shows it.
+    pub fn json_schema(&self, kind: SpecKind) -> String {
+        print::json_schema(&self.types, kind, self.shape(kind))
     }
 
     /// Is there nothing to say?

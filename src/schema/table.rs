@@ -136,6 +136,8 @@ pub(super) struct Field {
     pub(super) deprecated: bool,
     /// What Druid takes when it is absent, as JSON.
     pub(super) default: Option<Box<str>>,
+    /// The releases that read it.
+    pub(super) dates: Dates,
 }
 
 impl Field {
@@ -147,6 +149,10 @@ impl Field {
             bit: 0,
             deprecated: false,
             default: None,
+            dates: Dates {
+                since: None,
+                until: None,
+            },
         }
     }
 }
@@ -478,6 +484,7 @@ impl<'r> Compiler<'r> {
                 bit: bit(name),
                 deprecated: field.deprecated,
                 default: field.default.as_ref().map(|json| json.get().into()),
+                dates,
             });
         }
         let unread = raw.echo.iter().map(|name| (name, Role::Echo));

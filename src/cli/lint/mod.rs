@@ -18,6 +18,7 @@ use self::files::{Input, Source};
 use self::progress::Progress;
 use self::work::{Judge, Outcome};
 use super::UNUSABLE;
+use super::schema::stand_in;
 use super::terminal::{Palette, complain, write};
 use crate::admission::Report;
 use crate::config::{Judging, LoadError, load_judging};
@@ -25,7 +26,6 @@ use crate::druid::DruidVersion;
 use crate::finding::{Finding, Severity};
 use crate::json::Limits;
 use crate::route::SpecKind;
-use crate::schema::SchemaSet;
 use crate::server::chain;
 
 /// What a person asks for.
@@ -227,22 +227,6 @@ impl Out {
             self.gone = write(text).is_err();
         }
     }
-}
-
-/// What a person should know when another release's types judge.
-fn stand_in(version: DruidVersion, schemas: &SchemaSet) -> Option<String> {
-    let release = schemas.release();
-    if release == version {
-        return None;
-    }
-    let newer = if release < version {
-        "with what is known to have come and gone since"
-    } else {
-        "which is newer: fields that came in between pass"
-    };
-    Some(format!(
-        "overgate: the types of Druid {release} judge for {version}, {newer}"
-    ))
 }
 
 /// What to do about a finding, in words; `None`: nobody knows.
