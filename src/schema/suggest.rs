@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use super::check::Frame;
-use super::table::{Class, Role, Shape, Types};
+use super::table::{Class, Field, Role, Shape, Types};
 use crate::json::{Kind, Node};
 
 /// The longest name that is compared; no field of Druid's comes near.
@@ -259,7 +259,10 @@ fn below<'t>(
         if path.len() == DEEPEST {
             continue;
         }
-        for field in &class.fields {
+        // What the document has comes before what it could have.
+        let present = |field: &&Field| node.is_some_and(|node| node.get(&field.name).is_some());
+        let (there, absent): (Vec<_>, Vec<_>) = class.fields.iter().partition(present);
+        for field in there.into_iter().chain(absent) {
             let Role::Read(shape) = field.role else {
                 continue;
             };
@@ -268,7 +271,7 @@ fn below<'t>(
                 continue;
             };
             // A field of old that nobody should be sent to.
-            if !field.deprecated && seen.insert(next) {
+            if (!field.deprecated || inner.is_some()) && seen.insert(next) {
                 let mut path = path.clone();
                 path.push(&*field.name);
                 open.push_back((next, inner, path));

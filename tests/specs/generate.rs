@@ -38,7 +38,7 @@ pub(crate) struct Tables {
 }
 
 /// A class in a document: its name, and the keys and places that lead to it.
-type Path = Vec<String>;
+pub(crate) type Path = Vec<String>;
 
 impl Tables {
     pub(crate) fn read(release: &str) -> Tables {
@@ -139,6 +139,19 @@ impl Tables {
     }
 
     /// All places of a document whose class is known, with it.
+    pub(crate) fn places_of(&self, root: &str, document: &Value) -> Vec<(Path, String)> {
+        let mut places = Vec::new();
+        let shape = &self.types["roots"][root];
+        self.places(document, shape, &mut Vec::new(), &mut places);
+        places
+    }
+
+    /// What a class reads.
+    pub(crate) fn properties(&self, class: &str) -> &Map<String, Value> {
+        let properties = self.types["classes"][class]["properties"].as_object();
+        properties.expect("properties")
+    }
+
     fn places(
         &self,
         node: &Value,
@@ -356,14 +369,14 @@ impl Tables {
     }
 }
 
-fn at<'v>(document: &'v Value, path: &[String]) -> Option<&'v Value> {
+pub(crate) fn at<'v>(document: &'v Value, path: &[String]) -> Option<&'v Value> {
     path.iter().try_fold(document, |node, step| match node {
         Value::Array(list) => list.get(step.parse::<usize>().ok()?),
         other => other.get(step),
     })
 }
 
-fn at_mut<'v>(document: &'v mut Value, path: &[String]) -> Option<&'v mut Value> {
+pub(crate) fn at_mut<'v>(document: &'v mut Value, path: &[String]) -> Option<&'v mut Value> {
     path.iter().try_fold(document, |node, step| match node {
         Value::Array(list) => list.get_mut(step.parse::<usize>().ok()?),
         other => other.get_mut(step),

@@ -12,3 +12,4 @@ mod generate;
 mod judge;
 mod mistakes;
 mod oracle;
+mod typos;

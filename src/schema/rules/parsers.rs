@@ -56,7 +56,7 @@ fn is_encoding(name: &str) -> bool {
 
 /// A parser of old: read when the task runs.
 fn parser<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
-    if object.get("parseSpec").is_none() {
+    if object.get("parseSpec").is_none() && !object.requires("parseSpec") {
         let message = "`parseSpec` is missing in parser";
         let effect = "Druid accepts the spec, and the task fails when it reads the parser";
         breaches.push(Breach::new(

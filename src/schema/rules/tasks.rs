@@ -129,7 +129,7 @@ fn compact<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
             get(*tuning, "type").and_then(Node::as_str).as_deref() != Some("compaction")
         })
         .and_then(|tuning| get(tuning, "awaitSegmentAvailabilityTimeoutMillis"))
-        && number(node).is_some_and(|timeout| timeout != 0.0)
+        && number(node).is_some_and(|timeout| timeout > 0.0)
     {
         let message = "A compaction does not wait for segments";
         breaches.push(Breach::new(Code::InvalidValue, node, message, REFUSES));

@@ -7,7 +7,6 @@ use serde_json::value::RawValue;
 
 #[derive(Deserialize)]
 pub(super) struct RawTable {
-    pub(super) druid: String,
     pub(super) roots: BTreeMap<String, RawShape>,
     pub(super) families: BTreeMap<String, RawFamily>,
     pub(super) classes: BTreeMap<String, RawClass>,
@@ -32,7 +31,7 @@ pub(super) struct RawDates {
 #[derive(Deserialize, Clone)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum RawShape {
-    Any(bool),
+    Any(serde::de::IgnoredAny),
     Family(String),
     Class(String),
     Leaf(String),

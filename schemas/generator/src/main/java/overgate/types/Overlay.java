@@ -82,6 +82,13 @@ public final class Overlay
         property.shape = shape;
       }
     }
+    for (JsonNode entry : entries.path("members")) {
+      Inventory.Family family = find(inventory.families, entry.get("family").asText());
+      String member = key(inventory.beans, entry.get("class").asText());
+      if (family != null && member != null) {
+        family.ids.putIfAbsent(entry.get("id").asText(), member);
+      }
+    }
     for (JsonNode entry : entries.path("objects")) {
       Inventory.Bean bean = find(inventory.beans, entry.get("class").asText());
       if (bean != null) {
