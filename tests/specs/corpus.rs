@@ -18,7 +18,16 @@ use crate::judge::{judge, line, says_dropped, says_refused, schemas};
 const VERDICTS: &str = include_str!("../fixtures/corpus-verdicts.json");
 
 /// Disagreements that are meant, by a piece of the file's name: and why.
-const MEANT: &[(&str, &str)] = &[];
+const MEANT: &[(&str, &str)] = &[
+    (
+        "016_",
+        "a parser of an extension: what it reads is not known, and Druid without it takes another",
+    ),
+    (
+        "285_",
+        "the same with Protobuf's, which is known: Druid was asked without the extension",
+    ),
+];
 
 /// A whole document of the corpus.
 pub(crate) struct Spec {

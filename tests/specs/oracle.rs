@@ -44,6 +44,10 @@ const STRICTER: &[Named] = &[
         },
     ),
     (
+        "a parser without a parseSpec: the task fails when it reads it",
+        |finding| finding.message.contains("`parseSpec` is missing"),
+    ),
+    (
         "JavaScript where nobody looks at it before the task runs",
         |finding| finding.code == Code::JavascriptFunction,
     ),

@@ -188,7 +188,7 @@ fn tuning<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
     partitions_of(object, breaches);
     if object.class() == "CompactionTask.CompactionTuningConfig"
         && let Some(node) = object.get("awaitSegmentAvailabilityTimeoutMillis")
-        && number(node).is_some_and(|timeout| timeout > 0.0)
+        && number(node).is_some_and(|timeout| timeout != 0.0)
     {
         let message = "A compaction does not wait for segments";
         breaches.push(Breach::new(Code::InvalidValue, node, message, REFUSES));
