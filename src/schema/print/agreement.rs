@@ -76,7 +76,9 @@ fn both() -> Vec<Both> {
 }
 
 /// The errors of the walk, and the places where the printed schema fails.
-fn judged(both: &Both, kind: SpecKind, text: &[u8]) -> Option<(Vec<(Code, String)>, Vec<String>)> {
+type Judged = (Vec<(Code, String)>, Vec<String>);
+
+fn judged(both: &Both, kind: SpecKind, text: &[u8]) -> Option<Judged> {
     let document = Document::read(Bytes::copy_from_slice(text), &Limits::default()).ok()?;
     // The reader of specs has its own word on what is no object.
     if document.root().kind() != Kind::Object {
