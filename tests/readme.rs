@@ -10,6 +10,8 @@
 use std::path::Path;
 use std::process::Command;
 
+use overgate::finding::{CODES, CodeRow, Severity};
+
 /// Runs a `$ overgate …` line in the project's folder; gives standard output.
 fn run(line: &str) -> String {
     let arguments: Vec<&str> = line.split_whitespace().skip(1).collect();
@@ -18,8 +20,11 @@ fn run(line: &str) -> String {
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .expect("the binary runs");
-    assert!(
-        output.status.success(),
+    // The file that is shown has errors on purpose.
+    let expected = i32::from(line.starts_with("overgate lint "));
+    assert_eq!(
+        output.status.code(),
+        Some(expected),
         "{line}: {}",
         String::from_utf8_lossy(&output.stderr)
     );
@@ -55,7 +60,7 @@ fn console_blocks_print_what_they_show() {
         }
         blocks += 1;
     }
-    assert_eq!(blocks, 2);
+    assert_eq!(blocks, 3);
 }
 
 #[test]
@@ -71,6 +76,7 @@ fn commands_and_make_targets_exist() {
     for command in [
         "serve",
         "demo",
+        "lint",
         "check",
         "schema",
         "hash-password",
@@ -92,6 +98,69 @@ fn commands_and_make_targets_exist() {
     }
 }
 
+/// `OVERGATE_SNAPSHOTS=write cargo test --test readme` writes it.
+#[test]
+fn the_table_of_codes_is_that_of_the_code() {
+    let mut page = String::from(
+        "# Codes\n\n\
+         What `overgate lint` and the gateway find. The level is the default: `[validation.levels]` \
+         sets another one, except where a star says that no configuration lets such a body pass, as \
+         it cannot be read or authorized with certainty.\n\n\
+         | code | level | meaning | what Druid does | example |\n\
+         | --- | --- | --- | --- | --- |\n",
+    );
+    for row in CODES {
+        let CodeRow {
+            code,
+            severity,
+            meaning,
+            effect,
+            example,
+        } = row;
+        let level = match severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+            Severity::Info => "info",
+        };
+        let star = if code.is_certain() { " \\*" } else { "" };
+        let example = example.replace('|', "\\|");
+        page.push_str(&format!(
+            "| `{code}` | {level}{star} | {meaning} | {effect} | `{example}` |\n"
+        ));
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/codes.md");
+    if std::env::var_os("OVERGATE_SNAPSHOTS").is_some_and(|value| value == "write") {
+        std::fs::write(&path, &page).expect("written");
+    }
+    let stands = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(stands == page, "docs/codes.md is old:\n{page}");
+}
+
+/// The manual's pages name no command, option or file that is not there.
+#[test]
+fn the_manuals_commands_and_links_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let options = run("overgate help lint");
+    for page in ["docs/lint.md", "docs/schema.md"] {
+        let text = std::fs::read_to_string(root.join(page)).expect("a page");
+        for link in text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split(')').next())
+        {
+            assert!(root.join("docs").join(link).exists(), "{page}: {link}");
+        }
+        let lines = text
+            .lines()
+            .filter_map(|line| line.split_once("overgate lint "));
+        let lines = lines.map(|(_, arguments)| arguments);
+        let words = lines.flat_map(|line| line.split([' ', '`', '[', ']', '|']));
+        for option in words.filter(|word| word.starts_with("--")) {
+            assert!(options.contains(option), "{page}: {option}");
+        }
+    }
+}
+
 #[test]
 fn exit_statuses_are_the_contracts() {
     let status = |arguments: &[&str]| {
@@ -108,6 +177,8 @@ fn exit_statuses_are_the_contracts() {
     for (arguments, expected) in [
         (&["--version"][..], 0),
         (&["schema", "task"], 0),
+        (&["schema", "--druid", "37.0.0", "supervisor"], 0),
+        (&["schema", "--druid", "37", "supervisor"], 2),
         (&["schema", "nothing"], 2),
         (&["frobnicate"], 2),
         (&["check", bad], 1),

@@ -52,7 +52,7 @@ pub const STOPS: &[Stop] = &[
         method: "POST",
         path: "/task",
         body: Some(
-            r#"{"type":"index_parallel","id":"first","spec":{"dataSchema":{"dataSource":"wikipedia"},"ioConfig":{"type":"index_parallel","inputSource":{"type":"inline","data":"{}"}}}}"#,
+            r#"{"type":"index_parallel","id":"first","spec":{"dataSchema":{"dataSource":"wikipedia","timestampSpec":{"column":"time"},"dimensionsSpec":{"dimensions":["page"]},"granularitySpec":{"intervals":["2020-01-01/P1D"]}},"ioConfig":{"type":"index_parallel","inputSource":{"type":"inline","data":"{}"},"inputFormat":{"type":"json"}}}}"#,
         ),
         expected: 200,
         says: "first",
@@ -60,15 +60,15 @@ pub const STOPS: &[Stop] = &[
         times: 1,
     },
     Stop {
-        title: "A spec with a mistake is refused with its place",
+        title: "A typo that Druid would ignore is refused with its place",
         user: "etl",
         method: "POST",
         path: "/task",
         body: Some(
-            "{\n  \"type\": \"noop\",\n  \"dataSource\": \"wikipedia\",\n  \"context\": []\n}",
+            "{\n  \"type\": \"noop\",\n  \"dataSource\": \"wikipedia\",\n  \"runTme\": 5000\n}",
         ),
         expected: 400,
-        says: "`context` is an object, not an array (line 4, column 14)",
+        says: "`runTme` is not a field of the noop task (line 4, column 3)",
         before: Before::Nothing,
         times: 1,
     },

@@ -185,8 +185,16 @@ impl<'t> Printer<'t> {
         }
         let mut branches = Vec::new();
         if let Some(text) = family.text {
-            let text = self.shape(text);
-            branches.push(json!({"if": {"type": "string"}, "then": text}));
+            let named = self.shape(text);
+            branches.push(match text {
+                // Editors offer the names of an `anyOf`, and not those behind an `if`.
+                Shape::Leaf(_) => json!({"anyOf": [named, {"type": ["object", "null"]}]}),
+                Shape::Any
+                | Shape::Family(_)
+                | Shape::Class(_)
+                | Shape::Array(_)
+                | Shape::Map(_) => json!({"if": {"type": "string"}, "then": named}),
+            });
         }
         let mut by_class: BTreeMap<u16, Vec<&str>> = BTreeMap::new();
         for member in &family.members {
