@@ -16,7 +16,7 @@ use crate::druid::Owner;
 use crate::identity::Failure as LoginFailure;
 use crate::listener::Arrival;
 use crate::route::Subject;
-use crate::upstream::Failure;
+use crate::upstream::{Failure, Trail};
 
 /// Bodies above this are judged on a thread of their own, so that others are not kept waiting.
 const LARGE: usize = 256 * 1024;
@@ -50,8 +50,11 @@ impl Gateway {
                 }
                 Step::NeedOwner(wait) => {
                     let begun = Instant::now();
-                    let owner = owner(generation, &wait.subject(), wait.fresh(), deadline).await;
-                    record.outcome.upstream_time += begun.elapsed();
+                    let mut trail = Trail::default();
+                    let subject = wait.subject();
+                    let owner =
+                        owner(generation, &subject, wait.fresh(), deadline, &mut trail).await;
+                    record.upstream(trail, generation.overlords.nodes(), begun.elapsed());
                     match owner {
                         Ok(owner) => wait.supply(owner),
                         Err(failure) => {
@@ -114,10 +117,16 @@ async fn owner(
     subject: &Subject,
     fresh: bool,
     deadline: Instant,
+    trail: &mut Trail,
 ) -> Result<Option<Owner>, Failure> {
     match subject {
-        Subject::Task(id) => generation.owners.task(id, deadline).await,
-        Subject::Supervisor(id) => generation.owners.supervisor(id, fresh, deadline).await,
+        Subject::Task(id) => generation.owners.task(id, deadline, trail).await,
+        Subject::Supervisor(id) => {
+            generation
+                .owners
+                .supervisor(id, fresh, deadline, trail)
+                .await
+        }
         Subject::None | Subject::DataSource(_) | Subject::Worker(_) => Ok(Some(Owner::Unnamed)),
     }
 }

@@ -2,13 +2,14 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
-use super::exchange::Gateway;
+use super::exchange::{Gateway, Record};
 use super::generation::Generation;
 use super::problem::Problem;
 use crate::admission::Rejection;
@@ -49,6 +50,7 @@ impl Gateway {
         mut answer: Answer,
         generation: &Generation,
         deadline: Instant,
+        record: &mut Record<'_>,
     ) -> Result<(Head, Bytes), Box<Problem>> {
         let text = whole(&mut answer, deadline).await?;
         if answer
@@ -64,7 +66,7 @@ impl Gateway {
         let reduced = match route.endpoint.disclosure {
             Disclosure::TaskStatuses => {
                 let ids = members_with(&text)?;
-                let visible = visible_tasks(ids, &sight, generation, deadline).await?;
+                let visible = visible_tasks(ids, &sight, generation, deadline, record).await?;
                 statuses(&text, |id| visible.contains(id))?
             }
             Disclosure::Supervisors => {
@@ -74,10 +76,12 @@ impl Gateway {
                     deadline,
                     unavailable_is_an_answer: false,
                 };
-                let mut all = generation
-                    .overlords
-                    .exchange(&full, plan, &mut Trail::default())
-                    .await?;
+                let begun = Instant::now();
+                let mut trail = Trail::default();
+                let overlords = &generation.overlords;
+                let all = overlords.exchange(&full, plan, &mut trail).await;
+                record.upstream(trail, overlords.nodes(), begun.elapsed());
+                let mut all = all?;
                 let owners = supervisor_owners(&whole(&mut all, deadline).await?)?;
                 supervisors(&text, |id| {
                     owners
@@ -121,7 +125,10 @@ async fn visible_tasks(
     sight: &Sight<'_>,
     generation: &Generation,
     deadline: Instant,
+    record: &mut Record<'_>,
 ) -> Result<HashSet<String>, Box<Problem>> {
+    let begun = Instant::now();
+    let nodes = generation.overlords.nodes();
     let mut visible = HashSet::new();
     let mut questions = JoinSet::new();
     let mut ids = ids.into_iter();
@@ -133,13 +140,19 @@ async fn visible_tasks(
             };
             questions.spawn(ask(generation.owners.clone(), task, deadline));
         }
-        match questions.join_next().await {
-            None => return Ok(visible),
-            Some(Ok(Ok((id, Some(owner))))) if is_visible(&owner, sight) => {
-                visible.insert(id.to_string());
-            }
-            Some(Ok(Ok(_)) | Err(_)) => {}
-            Some(Ok(Err(failure))) => return Err(failure.into()),
+        let Some(answered) = questions.join_next().await else {
+            // They are asked side by side: their times do not add up.
+            record.upstream(Trail::default(), nodes, begun.elapsed());
+            return Ok(visible);
+        };
+        let Ok((id, owner, trail)) = answered else {
+            continue;
+        };
+        record.upstream(trail, nodes, Duration::ZERO);
+        if let Some(owner) = owner?
+            && is_visible(&owner, sight)
+        {
+            visible.insert(id.to_string());
         }
     }
 }
@@ -148,7 +161,8 @@ async fn ask(
     owners: Arc<Owners>,
     id: TaskId,
     deadline: Instant,
-) -> Result<(TaskId, Option<Owner>), Failure> {
-    let owner = owners.task(&id, deadline).await?;
-    Ok((id, owner))
+) -> (TaskId, Result<Option<Owner>, Failure>, Trail) {
+    let mut trail = Trail::default();
+    let owner = owners.task(&id, deadline, &mut trail).await;
+    (id, owner, trail)
 }

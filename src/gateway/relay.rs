@@ -134,7 +134,7 @@ impl Gateway {
                 .await;
         } else {
             let reduced = self
-                .reduce(principal, route, answer, generation, plan.deadline)
+                .reduce(principal, route, answer, generation, plan.deadline, record)
                 .await;
             match reduced {
                 Ok((head, body)) => {

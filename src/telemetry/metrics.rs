@@ -8,7 +8,7 @@ use prometheus::{
     IntCounterVec, Opts, Registry, TextEncoder,
 };
 
-use super::Outcome;
+use super::{Outcome, Stage};
 
 /// What is read at the moment of a scrape instead of being counted on the way.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -208,14 +208,16 @@ impl Metrics {
     }
 
     fn count_submission(&self, outcome: &Outcome) {
+        // An owner may have been asked for before it was refused: attempts do not tell.
+        let was_sent = matches!(outcome.stage, Stage::Upstream | Stage::Done);
         let result = match outcome.status {
             200..=299 => "accepted",
-            _ if outcome.attempts == 0 => "refused",
+            _ if !was_sent => "refused",
             400..=499 => "refused-by-druid",
             _ => "failed",
         };
         // Only names that somebody may write become labels: invented ones are refused before.
-        let permitted = outcome.attempts > 0;
+        let permitted = was_sent;
         let name = outcome
             .datasources
             .first()

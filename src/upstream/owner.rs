@@ -117,7 +117,12 @@ impl Owners {
     ///
     /// # Errors
     /// [`Failure`]: the leader could not be asked.
-    pub async fn task(&self, id: &TaskId, deadline: Instant) -> Result<Option<Owner>, Failure> {
+    pub async fn task(
+        &self,
+        id: &TaskId,
+        deadline: Instant,
+        trail: &mut Trail,
+    ) -> Result<Option<Owner>, Failure> {
         if let Some(owner) = self.tasks().get(id) {
             return Ok(Some(owner));
         }
@@ -125,7 +130,7 @@ impl Owners {
             "/druid/indexer/v1/task/{}/status",
             encode_segment(id.as_str())
         );
-        let Some(body) = self.fetch(target, deadline).await? else {
+        let Some(body) = self.fetch(target, deadline, trail).await? else {
             return Ok(None);
         };
         let named = serde_json::from_slice::<TaskAnswer>(&body)
@@ -149,6 +154,7 @@ impl Owners {
         id: &SupervisorId,
         fresh: bool,
         deadline: Instant,
+        trail: &mut Trail,
     ) -> Result<Option<Owner>, Failure> {
         if !fresh
             && let Some((owner, at)) = self.supervisors().get(id)
@@ -160,7 +166,7 @@ impl Owners {
             "/druid/indexer/v1/supervisor/{}",
             encode_segment(id.as_str())
         );
-        let Some(body) = self.fetch(target, deadline).await? else {
+        let Some(body) = self.fetch(target, deadline, trail).await? else {
             return Ok(None);
         };
         let owner = stored_owner(&body);
@@ -179,16 +185,16 @@ impl Owners {
         &self,
         target: String,
         deadline: Instant,
+        trail: &mut Trail,
     ) -> Result<Option<bytes::Bytes>, Failure> {
         let plan = Plan {
             repeatable: true,
             deadline,
             unavailable_is_an_answer: false,
         };
-        let mut trail = Trail::default();
         let mut answer = self
             .overlords
-            .exchange(&Request::get(target), plan, &mut trail)
+            .exchange(&Request::get(target), plan, trail)
             .await?;
         let body = timeout_at(deadline, answer.whole(LARGEST))
             .await

@@ -201,6 +201,16 @@ impl Problem {
         )
     }
 
+    /// Druid shut down some of a datasource's tasks and refused the others.
+    pub(super) fn not_shut_down(left: usize, of: usize) -> Problem {
+        Problem::new(
+            StatusCode::BAD_GATEWAY,
+            "overgateNotShutDown",
+            Stage::Upstream,
+            format!("Druid refused to shut down {left} of the {of} tasks; look, and try again"),
+        )
+    }
+
     /// Druid refused the gateway's own login.
     pub(super) fn upstream_login() -> Problem {
         Problem::new(
