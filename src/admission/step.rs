@@ -210,6 +210,16 @@ impl AwaitingBody {
         self.limit
     }
 
+    /// The bytes that judging `body` takes at most, beside the body itself.
+    pub fn memory(&self, body: &[u8]) -> usize {
+        match self.known.route.endpoint.body {
+            BodyUse::Spec(_) | BodyUse::Json(_) => {
+                crate::json::memory_to_read(body, &self.known.snapshot.json)
+            }
+            BodyUse::Ignored => 0,
+        }
+    }
+
     /// Goes on with the body, or with why there is none.
     pub fn supply(self, body: Result<Bytes, BodyProblem>) -> Step {
         let AwaitingBody {

@@ -68,11 +68,17 @@ impl Gateway {
                     let limit = wait.limit();
                     let (body, memory) =
                         read_whole(session, length, limit, within, &self.body_memory).await;
-                    held = Some(memory);
-                    if let Ok(body) = &body {
-                        record.outcome.received = body.len() as u64;
-                    }
-                    judge(*wait, body).await?
+                    let memory = held.insert(memory);
+                    let received = body.as_ref().map_or(0, Bytes::len);
+                    record.outcome.received = received as u64;
+                    let body = body.and_then(|body| {
+                        let judging = wait.memory(&body);
+                        self.body_memory.grow(memory, received, judging)?;
+                        Ok(body)
+                    });
+                    let judged = judge(*wait, body).await?;
+                    self.body_memory.shrink(memory, received);
+                    judged
                 }
             };
         }

@@ -13,7 +13,7 @@ use crate::admission::BodyProblem;
 /// Memory is accounted for in pieces of this many bytes.
 const PIECE: usize = 4 * 1024;
 
-/// A judged body takes its bytes, and at most as many again for the tape that is read from it.
+/// A body is read into a buffer that doubles as it grows.
 const FACTOR: usize = 2;
 
 /// A client slower than this, after [`GRACE`], is cut: bytes a second.
@@ -46,9 +46,15 @@ impl BodyMemory {
         (self.total - self.pieces.available_permits().min(self.total)) * PIECE
     }
 
-    /// Makes `held` cover a body of `bytes`.
-    fn grow(&self, held: &mut Held, bytes: usize) -> Result<(), BodyProblem> {
-        let wanted = (bytes * FACTOR).div_ceil(PIECE);
+    /// Makes `held` cover a body of `bytes` and `judging` bytes more. What would take more than all
+    /// there is gets all of it: it runs alone, but it runs.
+    pub(super) fn grow(
+        &self,
+        held: &mut Held,
+        bytes: usize,
+        judging: usize,
+    ) -> Result<(), BodyProblem> {
+        let wanted = (bytes * FACTOR + judging).div_ceil(PIECE).min(self.total);
         let present = held.0.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
         let Some(more) = wanted.checked_sub(present).filter(|more| *more > 0) else {
             return Ok(());
@@ -67,6 +73,16 @@ impl BodyMemory {
             None => held.0 = Some(permit),
         }
         Ok(())
+    }
+
+    /// Gives back what a body of `bytes` does not take any more once it is judged.
+    pub(super) fn shrink(&self, held: &mut Held, bytes: usize) {
+        let wanted = (bytes * FACTOR).div_ceil(PIECE);
+        if let Some(present) = &mut held.0
+            && let Some(spare) = present.num_permits().checked_sub(wanted)
+        {
+            drop(present.split(spare));
+        }
     }
 }
 
@@ -97,7 +113,7 @@ async fn read(
         Some(_) => return Err(BodyProblem::TooLarge(limit)),
         None => None,
     };
-    memory.grow(held, length.unwrap_or(PIECE))?;
+    memory.grow(held, length.unwrap_or(PIECE), 0)?;
     if session.get_header("expect").is_some() && !session.is_body_done() {
         // Otherwise the interim answer would count as the answer, and close the connection.
         session.set_close_on_response_before_downstream_finish(false);
@@ -122,7 +138,7 @@ async fn read(
         if body.len() + chunk.len() > limit {
             return Err(BodyProblem::TooLarge(limit));
         }
-        memory.grow(held, body.len() + chunk.len())?;
+        memory.grow(held, body.len() + chunk.len(), 0)?;
         body.extend_from_slice(&chunk);
     }
     if length.is_some_and(|length| length != body.len()) {
@@ -140,23 +156,35 @@ mod tests {
     fn memory_is_bounded_and_comes_back() {
         let memory = BodyMemory::new(16 * PIECE);
         let mut first = Held(None);
-        assert_eq!(memory.grow(&mut first, 4 * PIECE), Ok(()));
+        assert_eq!(memory.grow(&mut first, 4 * PIECE, 0), Ok(()));
         assert_eq!(memory.used(), 8 * PIECE);
         assert_eq!(
-            memory.grow(&mut first, 6 * PIECE),
+            memory.grow(&mut first, 6 * PIECE, 0),
             Ok(()),
             "it grows with the body"
         );
         let mut second = Held(None);
-        let refused = memory.grow(&mut second, 4 * PIECE);
+        let refused = memory.grow(&mut second, 4 * PIECE, 0);
         assert_eq!(
             refused,
             Err(BodyProblem::NoMemory {
                 retry_after: Duration::from_secs(1)
             })
         );
+        assert_eq!(
+            memory.grow(&mut first, 6 * PIECE, 3 * PIECE),
+            Ok(()),
+            "judging takes more"
+        );
+        assert_eq!(memory.used(), 15 * PIECE);
+        memory.shrink(&mut first, 6 * PIECE);
+        assert_eq!(memory.used(), 12 * PIECE, "until it is done");
         drop(first);
         assert_eq!(memory.used(), 0);
-        assert_eq!(memory.grow(&mut second, 4 * PIECE), Ok(()));
+        let mut alone = Held(None);
+        assert_eq!(memory.grow(&mut alone, 6 * PIECE, 1 << 30), Ok(()));
+        assert!(memory.grow(&mut second, PIECE, 0).is_err());
+        drop(alone);
+        assert_eq!(memory.grow(&mut second, 4 * PIECE, 0), Ok(()));
     }
 }

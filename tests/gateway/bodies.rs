@@ -281,6 +281,44 @@ async fn bodies_share_a_bounded_memory() {
 }
 
 #[tokio::test]
+async fn many_small_values_share_the_memory_too() {
+    let rig = Rig::with(
+        "",
+        "[validation]\nmax_body_size = \"1MiB\"\nbody_memory = \"16MiB\"\n",
+    )
+    .await;
+    // A value is two bytes here and more than 20 when it has been read: 24 MB in all.
+    let zeros = format!(
+        r#"{{"type":"noop","dataSource":"wiki","context":{{"x":[0{}]}}}}"#,
+        ",0".repeat(499_000)
+    );
+    let announced = submission()
+        .header("Content-Length", &(1_000_000).to_string())
+        .head();
+    let mut first = Client::connect(rig.address).await.expect("connected");
+    first.write(&announced).await.expect("sent");
+    let metric = async |text: &str| rig.metrics().await.contains(text).then_some(());
+    crate::support::eventually("the first is being read", async || {
+        metric("overgate_body_memory_bytes 2").await
+    })
+    .await;
+    let refused = rig.post("wiki", "/task", &zeros).await;
+    assert_eq!(
+        (refused.status, refused.code()),
+        (503, "overgateNoMemory".to_owned())
+    );
+    first.write(&task(1_000_000)).await.expect("sent");
+    assert_eq!(first.answer().await.expect("answered").status, 200);
+    // Alone it fits, with all there is; and all there is comes back.
+    let alone = rig.post("wiki", "/task", &zeros).await;
+    assert_eq!(alone.status, 200, "{}", alone.text());
+    crate::support::eventually("the memory is given back", async || {
+        metric("overgate_body_memory_bytes 0").await
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_large_log_arrives_byte_for_byte() {
     const LENGTH: usize = 20 << 20;
     let rig = Rig::start().await;
