@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use super::exchange::{Gateway, Record};
 use super::generation::Generation;
@@ -21,10 +21,10 @@ use crate::disclosure::{
 use crate::druid::{DataSource, Owner, TaskId};
 use crate::policy::Sight;
 use crate::route::{Action, Disclosure, PREFIX, Route};
-use crate::upstream::{Answer, Failure, Head, Owners, Plan, Request, Trail};
+use crate::upstream::{Failure, Head, Owners, Plan, Request, Trail};
 
 /// The largest answer that is reduced whole.
-const LARGEST: usize = 64 << 20;
+pub(super) const LARGEST: usize = 64 << 20;
 
 /// Owners that are asked for at the same time.
 const QUESTIONS: usize = 8;
@@ -42,23 +42,17 @@ impl From<Failure> for Box<Problem> {
 }
 
 impl Gateway {
-    /// Reads an answer whole and reduces it.
+    /// Reduces an answer that was read whole.
     pub(super) async fn reduce(
         &self,
         principal: &Principal,
         route: &Route,
-        mut answer: Answer,
+        (head, text): (Head, Bytes),
         generation: &Generation,
         deadline: Instant,
         record: &mut Record<'_>,
     ) -> Result<(Head, Bytes), Box<Problem>> {
-        let text = whole(&mut answer, deadline).await?;
-        if answer
-            .head
-            .fields
-            .headers
-            .contains_key(header::CONTENT_ENCODING)
-        {
+        if head.fields.headers.contains_key(header::CONTENT_ENCODING) {
             return Err(Unexpected.into());
         }
         let sight = generation.snapshot.policies.sight(principal, Action::Read);
@@ -79,10 +73,12 @@ impl Gateway {
                 let begun = Instant::now();
                 let mut trail = Trail::default();
                 let overlords = &generation.overlords;
-                let all = overlords.exchange(&full, plan, &mut trail).await;
+                let all = overlords
+                    .exchange_whole(&full, plan, LARGEST, &mut trail)
+                    .await;
                 record.upstream(trail, overlords.nodes(), begun.elapsed());
-                let mut all = all?;
-                let owners = supervisor_owners(&whole(&mut all, deadline).await?)?;
+                let (_, all) = all?;
+                let owners = supervisor_owners(&all)?;
                 supervisors(&text, |id| {
                     owners
                         .get(id)
@@ -98,15 +94,7 @@ impl Gateway {
             Disclosure::CompactionStatuses => named_list(&text, "latestStatus", &sees)?,
             Disclosure::Whole | Disclosure::TaskList => text.to_vec(),
         };
-        Ok((answer.head, reduced.into()))
-    }
-}
-
-async fn whole(answer: &mut Answer, deadline: Instant) -> Result<Bytes, Box<Problem>> {
-    match timeout_at(deadline, answer.whole(LARGEST)).await {
-        Ok(Ok(text)) => Ok(text),
-        Ok(Err(_)) => Err(Failure::Lost(None).into()),
-        Err(_) => Err(Failure::Late.into()),
+        Ok((head, reduced.into()))
     }
 }
 

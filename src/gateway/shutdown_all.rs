@@ -10,7 +10,7 @@ use http::StatusCode;
 use pingora::protocols::http::ServerSession;
 use serde::Deserialize;
 use serde_json::json;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use super::answer::Reply;
 use super::exchange::{Gateway, Record};
@@ -21,7 +21,7 @@ use super::submit::{failed, refused_by_druid};
 use crate::caller::Principal;
 use crate::druid::DataSource;
 use crate::route::{PREFIX, Route, encode_segment};
-use crate::upstream::{Answer, Failure, Plan, Request, Trail};
+use crate::upstream::{Head, Plan, Request, Trail};
 
 /// The first major release whose own endpoint is hidden.
 const HIDDEN_SINCE: u16 = 32;
@@ -63,25 +63,15 @@ impl Gateway {
             request.headers = forwarded_fields(session, principal, false);
             let sent = generation
                 .overlords
-                .exchange(&request, plan, &mut trail)
+                .exchange_whole(&request, plan, LARGEST, &mut trail)
                 .await;
             record.upstream(trail, generation.overlords.nodes(), begun.elapsed());
             match sent {
-                Ok(answer) if answer.head.status == StatusCode::NOT_FOUND => {}
-                Ok(mut answer) => {
-                    let body = match timeout_at(deadline, answer.whole(LARGEST)).await {
-                        Ok(Ok(body)) => body,
-                        Ok(Err(_)) | Err(_) => {
-                            let problem = Problem::unexpected_answer();
-                            return self.refuse_exchange(session, problem, record).await;
-                        }
-                    };
-                    return match refused_by_druid(&answer.head, &body) {
+                Ok((head, _)) if head.status == StatusCode::NOT_FOUND => {}
+                Ok((head, body)) => {
+                    return match refused_by_druid(&head, &body) {
                         Some(problem) => self.refuse_exchange(session, problem, record).await,
-                        None => {
-                            self.answer(session, Reply::of(&answer.head), body, record)
-                                .await
-                        }
+                        None => self.answer(session, Reply::of(&head), body, record).await,
                     };
                 }
                 Err(failure) => {
@@ -122,11 +112,11 @@ async fn each_task(
     for state in UNFINISHED {
         let name = encode_segment(datasource.as_str());
         let list = Request::get(format!("{PREFIX}/tasks?datasource={name}&state={state}"));
-        let (answer, text) = ask(&list, generation, plan, record).await?;
-        if let Some(problem) = refused_by_druid(&answer.head, &text) {
+        let (head, text) = ask(&list, generation, plan, record).await?;
+        if let Some(problem) = refused_by_druid(&head, &text) {
             return Err(Box::new(problem));
         }
-        let tasks = match answer.head.status {
+        let tasks = match head.status {
             StatusCode::OK => serde_json::from_slice::<Vec<Listed>>(&text).ok(),
             _ => None,
         };
@@ -141,12 +131,12 @@ async fn each_task(
     for id in &ids {
         let mut shutdown = Request::post(format!("{PREFIX}/task/{}/shutdown", encode_segment(id)));
         shutdown.headers = forwarded_fields(session, principal, false);
-        let (answer, text) = ask(&shutdown, generation, plan, record).await?;
-        match answer.head.status {
+        let (head, text) = ask(&shutdown, generation, plan, record).await?;
+        match head.status {
             // A 404 is a task that has gone by itself.
             StatusCode::OK | StatusCode::NOT_FOUND => {}
             StatusCode::UNAUTHORIZED => {
-                let problem = refused_by_druid(&answer.head, &text);
+                let problem = refused_by_druid(&head, &text);
                 return Err(Box::new(problem.unwrap_or_else(Problem::unexpected_answer)));
             }
             // The others are shut down all the same: who asks for this wants as few as can be.
@@ -165,19 +155,13 @@ async fn ask(
     generation: &Generation,
     plan: Plan,
     record: &mut Record<'_>,
-) -> Result<(Answer, Bytes), Box<Problem>> {
+) -> Result<(Head, Bytes), Box<Problem>> {
     let begun = Instant::now();
     let mut trail = Trail::default();
     let overlords = &generation.overlords;
-    let answered = async {
-        let mut answer = overlords.exchange(request, plan, &mut trail).await?;
-        let text = timeout_at(plan.deadline, answer.whole(LARGEST))
-            .await
-            .map_err(|_| Failure::Late)?
-            .map_err(|_| Failure::Lost(None))?;
-        Ok((answer, text))
-    }
-    .await;
+    let answered = overlords
+        .exchange_whole(request, plan, LARGEST, &mut trail)
+        .await;
     record.upstream(trail, overlords.nodes(), begun.elapsed());
     answered.map_err(|failure| Box::new(failed(&failure, true)))
 }

@@ -103,6 +103,13 @@ pub struct Answer {
     whole_request_written: bool,
 }
 
+/// A connection on which nothing of a request has been sent yet.
+pub(super) struct Connected {
+    session: HttpSession,
+    peer: HttpPeer,
+    index: usize,
+}
+
 /// The nodes' addresses, looked up now and then: Pingora's own look-up blocks and panics.
 pub(super) struct Addresses(Vec<Mutex<Option<(SocketAddr, Instant)>>>);
 
@@ -137,11 +144,13 @@ impl Addresses {
 }
 
 impl Overlords {
-    async fn peer(&self, index: usize) -> Result<(HttpPeer, &Node), SendError> {
-        let node =
-            self.settings.nodes.get(index).ok_or_else(|| {
-                SendError::NotFound(std::io::Error::other("there is no such node"))
-            })?;
+    fn node(&self, index: usize) -> Result<&Node, SendError> {
+        let node = self.settings.nodes.get(index);
+        node.ok_or_else(|| SendError::NotFound(std::io::Error::other("there is no such node")))
+    }
+
+    async fn peer(&self, index: usize) -> Result<HttpPeer, SendError> {
+        let node = self.node(index)?;
         let address = timeout(
             self.settings.connect_timeout,
             self.addresses.of(index, node),
@@ -155,32 +164,57 @@ impl Overlords {
         peer.options.read_timeout = Some(self.settings.response_timeout);
         peer.options.write_timeout = Some(self.settings.write_timeout);
         peer.options.idle_timeout = Some(self.settings.idle_timeout);
-        Ok((peer, node))
+        Ok(peer)
     }
 
-    /// Sends `request` to a node and waits for the answer's header, until `deadline` at most.
+    /// A connection to a node, from the pool or a new one, until `deadline` at most.
+    ///
+    /// # Errors
+    /// `NotSent` and `NotFound`: nothing has been sent.
+    pub(super) async fn connect(
+        &self,
+        index: usize,
+        deadline: Instant,
+    ) -> Result<Connected, SendError> {
+        let connecting = async {
+            let peer = self.peer(index).await?;
+            match self.connector.get_http_session(&peer).await {
+                Ok((session, _reused)) => Ok(Connected {
+                    session,
+                    peer,
+                    index,
+                }),
+                Err(error) => {
+                    self.addresses.forget(index);
+                    Err(SendError::NotSent(error))
+                }
+            }
+        };
+        timeout_at(deadline, connecting).await.unwrap_or_else(|_| {
+            let late = pingora::Error::new(pingora::ErrorType::ConnectTimedout);
+            Err(SendError::NotSent(late))
+        })
+    }
+
+    /// Sends `request` on a connection and waits for the answer's header, until `deadline` at most.
     ///
     /// # Errors
     /// [`SendError`]; only `NotSent` and `NotFound` say that nothing arrived.
     pub(super) async fn send(
         self: &Arc<Self>,
-        index: usize,
+        connected: Connected,
         request: &Request,
         deadline: Instant,
     ) -> Result<Answer, SendError> {
-        let (peer, node) = self.peer(index).await?;
+        let Connected {
+            mut session,
+            peer,
+            index,
+        } = connected;
+        let node = self.node(index)?;
         let head = self
             .request_header(node, request)
             .map_err(SendError::NotSent)?;
-        let connected = timeout_at(deadline, self.connector.get_http_session(&peer)).await;
-        let (mut session, _reused) = match connected {
-            Ok(Ok(connected)) => connected,
-            Ok(Err(error)) => {
-                self.addresses.forget(index);
-                return Err(SendError::NotSent(error));
-            }
-            Err(_) => return Err(SendError::Late),
-        };
         // The connector leaves PeerOptions' timeouts to Pingora's proxy, which is not used here.
         session.set_write_timeout(Some(self.settings.write_timeout));
         session.set_read_timeout(Some(self.settings.response_timeout));
@@ -272,11 +306,13 @@ async fn write_and_wait(
 }
 
 impl Answer {
-    /// Reads the first piece of the body, so that a cut before it can still be mended.
-    pub(super) async fn prefetch(&mut self) -> Result<(), ReadError> {
-        if self.first.is_none() {
-            self.first = self.read().await?;
-        }
+    /// Reads the first piece of the body, or with a limit all of it, so that a cut before its end
+    /// can still be mended.
+    pub(super) async fn prefetch(&mut self, whole: Option<usize>) -> Result<(), ReadError> {
+        self.first = match whole {
+            None => self.read().await?,
+            Some(limit) => Some(self.whole(limit).await?),
+        };
         Ok(())
     }
 

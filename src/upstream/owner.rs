@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use http::StatusCode;
 use serde::Deserialize;
-use tokio::time::{Instant, timeout_at};
+use serde::de::IgnoredAny;
+use tokio::time::Instant;
 
 use super::exchange::{Failure, Plan, Trail};
 use super::{Overlords, Request};
@@ -133,9 +134,11 @@ impl Owners {
         let Some(body) = self.fetch(target, deadline, trail).await? else {
             return Ok(None);
         };
-        let named = serde_json::from_slice::<TaskAnswer>(&body)
-            .ok()
-            .and_then(|answer| answer.status.datasource)
+        // What cannot be read says nothing of the task, and nothing is to be remembered of it.
+        let answer: TaskAnswer = serde_json::from_slice(&body).map_err(|_| Failure::Unexpected)?;
+        let named = answer
+            .status
+            .datasource
             .and_then(|name| name.parse::<DataSource>().ok());
         let owner = named.map_or(Owner::Unnamed, |datasource| {
             Owner::DataSources(vec![datasource])
@@ -169,6 +172,9 @@ impl Owners {
         let Some(body) = self.fetch(target, deadline, trail).await? else {
             return Ok(None);
         };
+        if serde_json::from_slice::<IgnoredAny>(&body).is_err() {
+            return Err(Failure::Unexpected);
+        }
         let owner = stored_owner(&body);
         let mut supervisors = self.supervisors();
         if supervisors.len() >= SUPERVISORS {
@@ -192,18 +198,14 @@ impl Owners {
             deadline,
             unavailable_is_an_answer: false,
         };
-        let mut answer = self
+        let (head, body) = self
             .overlords
-            .exchange(&Request::get(target), plan, trail)
+            .exchange_whole(&Request::get(target), plan, LARGEST, trail)
             .await?;
-        let body = timeout_at(deadline, answer.whole(LARGEST))
-            .await
-            .map_err(|_| Failure::Late)?
-            .map_err(|_| Failure::Lost(None))?;
-        match answer.head.status {
+        match head.status {
             StatusCode::OK => Ok(Some(body)),
             StatusCode::NOT_FOUND => Ok(None),
-            _ => Err(Failure::Lost(None)),
+            _ => Err(Failure::Unexpected),
         }
     }
 

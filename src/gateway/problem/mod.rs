@@ -188,7 +188,7 @@ impl Problem {
                     "The Overlord did not answer in time"
                 },
             ),
-            Failure::TooLarge => Problem::unexpected_answer(),
+            Failure::TooLarge | Failure::Unexpected => Problem::unexpected_answer(),
         }
     }
 
