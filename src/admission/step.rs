@@ -175,9 +175,14 @@ impl AwaitingOwner {
         }
     }
 
+    /// What the request does.
+    pub fn action(&self) -> Action {
+        self.known.route.endpoint.action
+    }
+
     /// Must the leader be asked, even if the answer is remembered? For all that changes something.
     pub fn fresh(&self) -> bool {
-        self.known.route.endpoint.action != Action::Read
+        self.action() != Action::Read
     }
 
     /// Goes on with the owner; `None`: there is no such thing.
@@ -205,6 +210,11 @@ impl AwaitingOwner {
 }
 
 impl AwaitingBody {
+    /// What the request does.
+    pub fn action(&self) -> Action {
+        self.known.route.endpoint.action
+    }
+
     /// The largest body that is wanted, in bytes.
     pub fn limit(&self) -> usize {
         self.limit

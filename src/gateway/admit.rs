@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::body::{Held, read_whole};
 use super::exchange::{Gateway, Record};
-use super::generation::Generation;
+use super::generation::{Due, Generation};
 use super::head;
 use super::problem::Problem;
 use crate::admission::{Admitted, AwaitingBody, BodyProblem, Login, Step, begin};
@@ -28,9 +28,9 @@ impl Gateway {
         session: &mut ServerSession,
         arrival: &Arrival,
         generation: &Generation,
+        due: Due,
         record: &mut Record<'_>,
     ) -> Result<(Admitted, Option<Held>), Problem> {
-        let deadline = Instant::now() + generation.settings.read_deadline;
         let request = head::head(session, arrival);
         let length = request.length;
         let mut held = None;
@@ -52,6 +52,7 @@ impl Gateway {
                     let begun = Instant::now();
                     let mut trail = Trail::default();
                     let subject = wait.subject();
+                    let deadline = due.by(wait.action());
                     let owner =
                         owner(generation, &subject, wait.fresh(), deadline, &mut trail).await;
                     record.upstream(trail, generation.overlords.nodes(), begun.elapsed());
@@ -64,10 +65,11 @@ impl Gateway {
                     }
                 }
                 Step::NeedBody(wait) => {
-                    let within = generation.settings.body_timeout;
+                    let end = Instant::now() + generation.settings.body_timeout;
+                    let end = end.min(due.by(wait.action()));
                     let limit = wait.limit();
                     let (body, memory) =
-                        read_whole(session, length, limit, within, &self.body_memory).await;
+                        read_whole(session, length, limit, end, &self.body_memory).await;
                     let memory = held.insert(memory);
                     let received = body.as_ref().map_or(0, Bytes::len);
                     record.outcome.received = received as u64;

@@ -86,17 +86,17 @@ impl BodyMemory {
     }
 }
 
-/// Reads a body of at most `limit` bytes until `timeout` from now. A client that waits for
+/// Reads a body of at most `limit` bytes until `end`. A client that waits for
 /// `100 Continue` gets it now: the header has passed every check.
 pub(super) async fn read_whole(
     session: &mut ServerSession,
     length: Option<u64>,
     limit: usize,
-    within: Duration,
+    end: Instant,
     memory: &BodyMemory,
 ) -> (Result<Bytes, BodyProblem>, Held) {
     let mut held = Held(None);
-    let read = read(session, length, limit, within, memory, &mut held).await;
+    let read = read(session, length, limit, end, memory, &mut held).await;
     (read, held)
 }
 
@@ -104,7 +104,7 @@ async fn read(
     session: &mut ServerSession,
     length: Option<u64>,
     limit: usize,
-    within: Duration,
+    end: Instant,
     memory: &BodyMemory,
     held: &mut Held,
 ) -> Result<Bytes, BodyProblem> {
@@ -124,7 +124,6 @@ async fn read(
         session.set_close_on_response_before_downstream_finish(true);
     }
     let begun = Instant::now();
-    let end = begun + within;
     let mut body = BytesMut::with_capacity(length.unwrap_or(PIECE).min(1 << 20));
     loop {
         let paid_for = Duration::from_secs(body.len() as u64 / SLOWEST);

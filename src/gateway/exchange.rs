@@ -13,7 +13,7 @@ use pingora::protocols::http::ServerSession;
 use tokio::time::Instant;
 
 use super::body::BodyMemory;
-use super::generation::Generation;
+use super::generation::{Due, Generation};
 use super::head;
 use super::problem::Problem;
 use crate::admission::Trace;
@@ -224,6 +224,7 @@ impl Gateway {
         session.set_total_drain_timeout(Some(settings.write_timeout));
         session.set_write_timeout(Some(settings.write_timeout));
         session.set_abort_on_close(false);
+        let due = Due::from_now(settings);
         let source = head::source(session, arrival.peer, &settings.trusted_proxies);
         let mut record = self.record(source, arrival.at);
         record.outcome.method = session.req_header().method.as_str().to_owned();
@@ -236,13 +237,15 @@ impl Gateway {
                 .await;
         }
         match self
-            .admit(session, &arrival, &generation, &mut record)
+            .admit(session, &arrival, &generation, due, &mut record)
             .await
         {
             Err(problem) => self.refuse_exchange(session, problem, &mut record).await,
             Ok((admitted, body)) => {
-                self.forward(session, &arrival, admitted, body, &generation, &mut record)
+                self.forward(session, admitted, &generation, due, &mut record)
                     .await;
+                // Until the answer is out: it is sent again after a failover.
+                drop(body);
             }
         }
     }

@@ -67,6 +67,7 @@ impl Gateway {
         route: &Route,
         body: Option<Bytes>,
         generation: &Generation,
+        deadline: Instant,
         record: &mut Record<'_>,
         adds: &(dyn Fn(Reply) -> Reply + Send + Sync),
     ) {
@@ -104,12 +105,7 @@ impl Gateway {
         let settings = &generation.settings;
         let plan = Plan {
             repeatable: endpoint.repeat == Repeat::Yes,
-            deadline: begun
-                + if reads {
-                    settings.read_deadline
-                } else {
-                    settings.submission_deadline
-                },
+            deadline,
             unavailable_is_an_answer: endpoint.operation == Operation::SupervisorHealth,
         };
         let overlords = &generation.overlords;

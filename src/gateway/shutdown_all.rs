@@ -41,6 +41,10 @@ struct Listed {
 }
 
 impl Gateway {
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one exchange has this many sides; a struct would only rename them"
+    )]
     pub(super) async fn shutdown_all(
         &self,
         session: &mut ServerSession,
@@ -48,10 +52,10 @@ impl Gateway {
         route: &Route,
         datasource: &DataSource,
         generation: &Generation,
+        deadline: Instant,
         record: &mut Record<'_>,
     ) {
         let begun = Instant::now();
-        let deadline = begun + generation.settings.submission_deadline;
         let plan = Plan {
             repeatable: true,
             deadline,

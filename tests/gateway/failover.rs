@@ -92,6 +92,74 @@ async fn no_leader_by_the_deadline_is_told_as_503() {
     assert!(rig.cluster.stored().is_empty());
 }
 
+/// A silent upstream, and one that is slow twice: every kind of request ends within its budget.
+#[tokio::test]
+async fn no_request_outlives_its_deadline() {
+    let deadlines = "submission_deadline = \"500ms\"\nread_deadline = \"500ms\"";
+    let kafka = r#"{"type":"kafka","spec":{"dataSchema":{"dataSource":"wiki"}}}"#;
+    let cases = [
+        // The owner is asked for first.
+        ("GET", "/task/t/log", None),
+        ("POST", "/task/t/shutdown", None),
+        ("POST", "/supervisor", Some(kafka.to_owned())),
+        // Relayed, streamed and reduced.
+        ("GET", "/tasks", None),
+        ("GET", "/supervisor", None),
+        ("POST", "/taskStatus", Some("[\"t\"]".to_owned())),
+        ("DELETE", "/pendingSegments/wiki", None),
+        ("POST", "/datasources/wiki/shutdownAllTasks", None),
+        // Submitted.
+        ("POST", "/task", Some(noop(None))),
+        ("POST", "/task", Some(noop(Some("mine")))),
+    ];
+    let ask = async move |slow: bool, method: &str, path: &str, body: Option<&str>| {
+        let rig = Rig::with(deadlines, "").await;
+        let task = Call::new("POST", &api("/task")).json(noop(Some("t")));
+        let stored = task.send(rig.nodes[0].address()).await;
+        assert_eq!(stored.expect("answered").status, 200);
+        assert_eq!(rig.get("wiki", "/tasks").await.status, 200);
+        if slow {
+            // Each question has its answer in time, two together do not.
+            rig.nodes[0].set_delay(Duration::from_millis(300));
+        } else {
+            rig.nodes[0].set_role(Role::Silent);
+        }
+        let mut call = Call::new(method, &api(path)).login("wiki", PASSWORD);
+        if let Some(body) = body {
+            call = call.json(body);
+        }
+        let begun = tokio::time::Instant::now();
+        let answer = rig.send(&call).await;
+        let took = begun.elapsed();
+        assert_eq!(
+            (answer.status, answer.code()),
+            (504, "overgateUpstreamTimeout".to_owned()),
+            "slow: {slow}, {method} {path}: {}",
+            answer.text()
+        );
+        assert!(
+            took >= Duration::from_millis(450) && took < Duration::from_secs(5),
+            "{method} {path} {took:?}"
+        );
+    };
+    let mut asked = tokio::task::JoinSet::new();
+    for (method, path, body) in cases {
+        let takes_two = ["/task/t", "/supervisor", "/taskStatus"]
+            .iter()
+            .any(|prefix| path.starts_with(prefix));
+        for slow in [false, true] {
+            if slow && !takes_two {
+                continue;
+            }
+            let body = body.clone();
+            asked.spawn(async move { ask(slow, method, path, body.as_deref()).await });
+        }
+    }
+    while let Some(ended) = asked.join_next().await {
+        ended.expect("no panic");
+    }
+}
+
 #[tokio::test]
 async fn a_submission_with_an_id_survives_every_cut() {
     for fault in [Fault::CutBefore, Fault::CutAfter, Fault::CutInside(3)] {
