@@ -96,7 +96,7 @@ impl Gateway {
                 "DELETE" => Method::DELETE,
                 _ => Method::GET,
             },
-            target: upstream_target(route),
+            target: route.upstream_target(),
             headers: forwarded_fields(session, principal, whole),
             body,
         };
@@ -281,21 +281,4 @@ fn declared_length(answer: &Answer) -> Option<u64> {
     headers
         .get(header::CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok()?.parse().ok())
-}
-
-/// The target without what Druid does not know: the four old lists have no `datasource`.
-fn upstream_target(route: &Route) -> String {
-    let ignored = matches!(
-        route.endpoint.operation,
-        Operation::ListWaitingTasks
-            | Operation::ListPendingTasks
-            | Operation::ListRunningTasks
-            | Operation::ListCompleteTasks
-    );
-    if !ignored || !route.query.has("datasource") {
-        return route.upstream_target();
-    }
-    let mut route = route.clone();
-    route.query = route.query.without("datasource");
-    route.upstream_target()
 }

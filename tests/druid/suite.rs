@@ -230,6 +230,17 @@ async fn lists(suite: &Suite) {
     );
     assert_eq!(of("/pendingTasks").await.len(), 2);
     assert_eq!(of("/waitingTasks").await.len(), 0);
+    // What the documentation gives the old lists.
+    for (path, count) in [
+        ("/pendingTasks?datasource=wiki_lists&type=noop", 2),
+        ("/pendingTasks?type=nothing", 0),
+        ("/runningTasks?datasource=wiki_lists&type=noop", 2),
+        ("/waitingTasks?type=noop&max=5", 0),
+        ("/completeTasks?type=nothing", 0),
+        ("/completeTasks?max=1&datasource=wiki_nothing", 0),
+    ] {
+        assert_eq!(of(path).await.len(), count, "{path}");
+    }
     assert!(
         of("/completeTasks?n=1000")
             .await

@@ -50,6 +50,10 @@ async fn task_lists() {
         ("admin", "/pendingTasks", vec!["a2", "s1", "s2"]),
         ("wiki", "/waitingTasks", vec![]),
         ("wiki", "/completeTasks?n=5", vec![]),
+        ("wiki", "/runningTasks?type=noop", vec!["a1", "b1"]),
+        ("wiki", "/runningTasks?type=kill&max=5", vec![]),
+        ("admin", "/pendingTasks?type=kill", vec![]),
+        ("admin", "/pendingTasks?type=noop", vec!["a2", "s1", "s2"]),
     ] {
         let answer = rig.get(user, path).await;
         assert_eq!(answer.status, 200, "{user} {path}");
@@ -60,6 +64,26 @@ async fn task_lists() {
         "/pendingTasks?datasource=secret",
     ] {
         assert_eq!(rig.get("wiki", path).await.status, 403, "{path}");
+    }
+    // Ended one after the other, created 20 minutes ago.
+    for id in ["a1", "b1"] {
+        let shutdown = Call::new("POST", &api(&format!("/task/{id}/shutdown")));
+        let answer = rig.send(&shutdown.login("admin", PASSWORD)).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        rig.advance(jiff::SignedDuration::from_mins(10));
+    }
+    for (path, count) in [
+        ("/completeTasks", 2),
+        ("/completeTasks?max=1", 1),
+        ("/completeTasks?n=1", 1),
+        ("/completeTasks?n=1&max=2", 1),
+        ("/completeTasks?type=kill", 0),
+        ("/completeTasks?type=noop", 2),
+        ("/completeTasks?createdTimeInterval=PT10M_2026-01-01", 0),
+        ("/completeTasks?createdTimeInterval=PT1H_2026-01-01", 2),
+    ] {
+        let answer = rig.get("wiki", path).await;
+        assert_eq!(ids(&answer.json()).len(), count, "{path} {}", answer.text());
     }
     // Druid's own refusals are handed on.
     let bogus = rig.get("wiki", "/tasks?state=bogus").await;
