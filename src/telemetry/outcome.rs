@@ -147,8 +147,36 @@ fn millis<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S:
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+
+    /// A submission that Druid accepted.
+    pub(in crate::telemetry) fn sample() -> Outcome {
+        Outcome {
+            time: "2026-01-01T00:00:00.000Z".to_owned(),
+            request_id: "0000000100000001".to_owned(),
+            source: IpAddr::from([127, 0, 0, 1]),
+            principal: Some("etl".into()),
+            method: "POST".to_owned(),
+            path: "/druid/indexer/v1/task".to_owned(),
+            operation: "submit-task",
+            datasources: vec!["wiki".to_owned()],
+            subject: Some("t".to_owned()),
+            status: 200,
+            stage: Stage::Done,
+            code: None,
+            rule: Some("writer".into()),
+            findings: Vec::new(),
+            audited: false,
+            upstream: Some("127.0.0.1:8090".to_owned()),
+            attempts: 1,
+            duration: Duration::from_millis(2),
+            upstream_time: Duration::from_millis(1),
+            received: 10,
+            sent: 20,
+            cut: false,
+        }
+    }
 
     #[test]
     fn every_stage_is_named_once_and_as_serde_names_it() {
