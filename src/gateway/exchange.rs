@@ -92,6 +92,7 @@ impl Record<'_> {
         self.outcome.principal = principal.map(|principal| principal.name().clone());
         if let Some(endpoint) = endpoint {
             self.outcome.operation = endpoint.operation.name();
+            self.outcome.action = endpoint.action.name();
         }
         self.outcome.path = path;
         self.outcome.subject = match subject {
@@ -187,6 +188,7 @@ impl Gateway {
                 method: String::new(),
                 path: String::new(),
                 operation: "none",
+                action: "none",
                 datasources: Vec::new(),
                 subject: None,
                 status: 0,

@@ -98,6 +98,8 @@ pub struct Outcome {
     pub path: String,
     /// The endpoint, from the route table; `none` before it is known.
     pub operation: &'static str,
+    /// What a grant must allow for it; `none` before it is known.
+    pub action: &'static str,
     /// What the request reads or writes, at most ten.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub datasources: Vec<String>,
@@ -160,6 +162,7 @@ pub(super) mod tests {
             method: "POST".to_owned(),
             path: "/druid/indexer/v1/task".to_owned(),
             operation: "submit-task",
+            action: "submit",
             datasources: vec!["wiki".to_owned()],
             subject: Some("t".to_owned()),
             status: 200,

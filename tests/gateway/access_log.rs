@@ -48,7 +48,7 @@ async fn every_exchange_is_a_line_without_secrets() {
     let cases: Vec<(Call, Value)> = vec![
         (
             wiki(post("/task", &task("t", "wiki"))),
-            json!({"principal": "wiki", "method": "POST", "path": api("/task"), "operation": "submit-task",
+            json!({"principal": "wiki", "method": "POST", "path": api("/task"), "operation": "submit-task", "action": "submit",
                 "datasources": ["wiki"], "subject": "t", "status": 200, "stage": "done",
                 "rule": "wiki-writer", "attempts": 1}),
         ),
