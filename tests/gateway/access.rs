@@ -32,6 +32,20 @@ async fn strangers_learn_nothing() {
 }
 
 #[tokio::test]
+async fn another_host_is_not_served() {
+    let rig = Rig::with("", "[listener]\nhosts = [\"overgate.test\"]\n").await;
+    assert_eq!(rig.get("wiki", "/tasks").await.status, 200);
+    let mut call = Call::get(&api("/tasks")).login("wiki", PASSWORD);
+    call.headers[0].1 = "other.test".to_owned();
+    let answer = rig.send(&call).await;
+    assert_eq!(
+        (answer.status, answer.code()),
+        (421, "overgateUnknownHost".to_owned())
+    );
+    assert_eq!(answer.header("Connection"), Some("close"));
+}
+
+#[tokio::test]
 async fn what_no_grant_names_is_refused() {
     let rig = Rig::start().await;
     let noop = |datasource: &str| format!(r#"{{"type":"noop","dataSource":"{datasource}"}}"#);

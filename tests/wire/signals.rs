@@ -80,6 +80,43 @@ async fn a_reload_is_all_or_nothing() {
 }
 
 #[tokio::test]
+async fn a_reload_gives_nobody_new_tokens() {
+    let overlord = overlord().await;
+    let limit = "[[rate_limit]]\nname = \"submissions\"\nactions = [\"submit\"]\nkey = [\"datasource\"]\nrate = \"1/h\"\nburst = 2\n";
+    let gateway = Process::start(overlord.address(), "").await;
+    let text = std::fs::read_to_string(&gateway.config).expect("written");
+    let generation = async || {
+        let metrics = Call::get("/metrics").send(gateway.admin).await;
+        let text = metrics.expect("answered").text();
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix("overgate_config_generation "));
+        line.expect("told").parse::<u64>().expect("a number")
+    };
+    let reload = async |text: String| {
+        let before = generation().await;
+        std::fs::write(&gateway.config, text).expect("written");
+        gateway.signal("HUP");
+        eventually("it is reloaded", async || {
+            (generation().await > before).then_some(())
+        })
+        .await;
+    };
+    let submit = Call::new("POST", &api("/task"))
+        .login("wiki", PASSWORD)
+        .json(r#"{"type":"noop","dataSource":"wiki"}"#);
+    let status = async || submit.send(gateway.address).await.expect("answered").status;
+    reload(format!("{text}{limit}")).await;
+    assert_eq!(
+        (status().await, status().await, status().await),
+        (200, 200, 429)
+    );
+    // The same limit beside another change: its buckets are as empty as before.
+    reload(format!("{text}{limit}[validation]\nmax_depth = 60\n")).await;
+    assert_eq!(status().await, 429);
+}
+
+#[tokio::test]
 async fn a_drain_finishes_what_is_in_flight() {
     let overlord = overlord().await;
     let mut gateway = Process::start(overlord.address(), "[drain]\nlame_duck = \"600ms\"\n").await;
