@@ -6,7 +6,7 @@ use bytes::Bytes;
 use pingora::protocols::http::ServerSession;
 use tokio::time::Instant;
 
-use super::body::{Held, read_whole};
+use super::body::{memory_of, read_whole};
 use super::exchange::{Gateway, Record};
 use super::generation::{Due, Generation};
 use super::head;
@@ -16,7 +16,7 @@ use crate::druid::Owner;
 use crate::identity::Failure as LoginFailure;
 use crate::listener::Arrival;
 use crate::route::Subject;
-use crate::upstream::{Failure, Trail};
+use crate::upstream::{Failure, Held, Trail};
 
 /// Bodies above this are judged on a thread of their own, so that others are not kept waiting.
 const LARGE: usize = 256 * 1024;
@@ -75,11 +75,12 @@ impl Gateway {
                     record.outcome.received = received as u64;
                     let body = body.and_then(|body| {
                         let judging = wait.memory(&body);
-                        self.body_memory.grow(memory, received, judging)?;
+                        self.body_memory
+                            .grow(memory, memory_of(received) + judging)?;
                         Ok(body)
                     });
                     let judged = judge(*wait, body).await?;
-                    self.body_memory.shrink(memory, received);
+                    memory.shrink(memory_of(received));
                     judged
                 }
             };

@@ -12,7 +12,6 @@ use pingora::protocols::Stream;
 use pingora::protocols::http::ServerSession;
 use tokio::time::Instant;
 
-use super::body::BodyMemory;
 use super::generation::{Due, Generation};
 use super::head;
 use super::problem::Problem;
@@ -21,7 +20,7 @@ use crate::identity::Authenticator;
 use crate::listener::{Arrival, Drain, EdgeRefusal, Serve, Verdict};
 use crate::route::Subject;
 use crate::telemetry::{Outcome, Stage, Telemetry};
-use crate::upstream::{Node, Trail};
+use crate::upstream::{Memory, Node, Trail};
 
 /// What a gateway is made of.
 pub struct Parts {
@@ -33,8 +32,8 @@ pub struct Parts {
     pub telemetry: Telemetry,
     /// How it stops.
     pub drain: Arc<Drain>,
-    /// Memory for bodies.
-    pub body_memory: BodyMemory,
+    /// Memory for bodies, shared with the Overlords' answers.
+    pub body_memory: Memory,
     /// The wall clock, for the log.
     pub wall_clock: fn() -> Timestamp,
     /// A monotonic clock.
@@ -49,7 +48,7 @@ pub struct Gateway {
     pub(super) authenticator: Authenticator,
     pub(super) telemetry: Telemetry,
     pub(super) drain: Arc<Drain>,
-    pub(super) body_memory: BodyMemory,
+    pub(super) body_memory: Memory,
     wall_clock: fn() -> Timestamp,
     pub(super) clock: Arc<dyn Fn() -> Duration + Send + Sync>,
     seed: u32,
@@ -156,7 +155,7 @@ impl Gateway {
         self.current.store(Arc::new(generation));
     }
 
-    /// Bytes that bodies take now.
+    /// Bytes that bodies and answers take now.
     pub fn body_bytes(&self) -> usize {
         self.body_memory.used()
     }

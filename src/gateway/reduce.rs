@@ -21,7 +21,7 @@ use crate::disclosure::{
 use crate::druid::{DataSource, Owner, TaskId};
 use crate::policy::Sight;
 use crate::route::{Action, Disclosure, PREFIX, Route};
-use crate::upstream::{Failure, Head, Owners, Plan, Request, Trail};
+use crate::upstream::{Failure, Owners, Plan, Request, Trail, Whole};
 
 /// The largest answer that is reduced whole.
 pub(super) const LARGEST: usize = 64 << 20;
@@ -47,11 +47,13 @@ impl Gateway {
         &self,
         principal: &Principal,
         route: &Route,
-        (head, text): (Head, Bytes),
+        Whole {
+            head, body: text, ..
+        }: &Whole,
         generation: &Generation,
         deadline: Instant,
         record: &mut Record<'_>,
-    ) -> Result<(Head, Bytes), Box<Problem>> {
+    ) -> Result<Bytes, Box<Problem>> {
         if head.fields.headers.contains_key(header::CONTENT_ENCODING) {
             return Err(Unexpected.into());
         }
@@ -59,9 +61,9 @@ impl Gateway {
         let sees = |datasource: &DataSource| sight.sees(datasource);
         let reduced = match route.endpoint.disclosure {
             Disclosure::TaskStatuses => {
-                let ids = members_with(&text)?;
+                let ids = members_with(text)?;
                 let visible = visible_tasks(ids, &sight, generation, deadline, record).await?;
-                statuses(&text, |id| visible.contains(id))?
+                statuses(text, |id| visible.contains(id))?
             }
             Disclosure::Supervisors => {
                 let full = Request::get(format!("{PREFIX}/supervisor?full"));
@@ -77,24 +79,23 @@ impl Gateway {
                     .exchange_whole(&full, plan, LARGEST, &mut trail)
                     .await;
                 record.upstream(trail, overlords.nodes(), begun.elapsed());
-                let (_, all) = all?;
-                let owners = supervisor_owners(&all)?;
-                supervisors(&text, |id| {
+                let owners = supervisor_owners(&all?.body)?;
+                supervisors(text, |id| {
                     owners
                         .get(id)
                         .is_some_and(|owner| is_visible(owner, &sight))
                 })?
             }
-            Disclosure::SupervisorHistory => match supervisor_history(&text, &sees)? {
+            Disclosure::SupervisorHistory => match supervisor_history(text, &sees)? {
                 Some(history) => history,
                 None => return Err(Box::new(Rejection::UnknownSupervisor.into())),
             },
-            Disclosure::SupervisorHistories => supervisor_histories(&text, &sees)?,
-            Disclosure::CompactionConfigs => named_list(&text, "compactionConfigs", &sees)?,
-            Disclosure::CompactionStatuses => named_list(&text, "latestStatus", &sees)?,
+            Disclosure::SupervisorHistories => supervisor_histories(text, &sees)?,
+            Disclosure::CompactionConfigs => named_list(text, "compactionConfigs", &sees)?,
+            Disclosure::CompactionStatuses => named_list(text, "latestStatus", &sees)?,
             Disclosure::Whole | Disclosure::TaskList => text.to_vec(),
         };
-        Ok((head, reduced.into()))
+        Ok(reduced.into())
     }
 }
 

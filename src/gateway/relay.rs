@@ -15,7 +15,7 @@ use crate::caller::Principal;
 use crate::disclosure::TaskList;
 use crate::druid::DataSource;
 use crate::route::{Action, Disclosure, Operation, Repeat, Route};
-use crate::upstream::{Answer, Head, Plan, Request, Trail};
+use crate::upstream::{Answer, Head, Plan, Request, Trail, Whole};
 
 /// An error of Druid's is read whole to see what it says; the largest seen has 18 kB.
 const LARGEST_ERROR: usize = 1 << 20;
@@ -51,7 +51,7 @@ pub(super) fn forwarded_fields(
 /// An answer that is streamed, or one that is reduced.
 enum Answered {
     Begun(Box<Answer>),
-    Whole((Head, Bytes)),
+    Whole(Whole),
 }
 
 impl Gateway {
@@ -121,27 +121,20 @@ impl Gateway {
         record.upstream(trail, overlords.nodes(), begun.elapsed());
         let answer = match answered {
             Ok(Answered::Begun(answer)) if answer.head.status == StatusCode::OK => answer,
-            Ok(Answered::Whole((head, text))) if head.status == StatusCode::OK => {
+            Ok(Answered::Whole(read)) if read.head.status == StatusCode::OK => {
                 let reduced = self
-                    .reduce(
-                        principal,
-                        route,
-                        (head, text),
-                        generation,
-                        plan.deadline,
-                        record,
-                    )
+                    .reduce(principal, route, &read, generation, plan.deadline, record)
                     .await;
                 return match reduced {
-                    Ok((head, body)) => {
-                        self.answer(session, adds(Reply::of(&head)), body, record)
+                    Ok(body) => {
+                        self.answer(session, adds(Reply::of(&read.head)), body, record)
                             .await
                     }
                     Err(problem) => self.refuse_exchange(session, *problem, record).await,
                 };
             }
             // Druid's error answers are short and are Druid's own words.
-            Ok(Answered::Whole((head, body))) => {
+            Ok(Answered::Whole(Whole { head, body, .. })) => {
                 return self
                     .hand_down_error(session, &head, body, record, adds)
                     .await;

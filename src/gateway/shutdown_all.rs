@@ -21,7 +21,7 @@ use super::submit::{failed, refused_by_druid};
 use crate::caller::Principal;
 use crate::druid::DataSource;
 use crate::route::{PREFIX, Route, encode_segment};
-use crate::upstream::{Head, Plan, Request, Trail};
+use crate::upstream::{Plan, Request, Trail, Whole};
 
 /// The first major release whose own endpoint is hidden.
 const HIDDEN_SINCE: u16 = 32;
@@ -71,8 +71,8 @@ impl Gateway {
                 .await;
             record.upstream(trail, generation.overlords.nodes(), begun.elapsed());
             match sent {
-                Ok((head, _)) if head.status == StatusCode::NOT_FOUND => {}
-                Ok((head, body)) => {
+                Ok(Whole { head, .. }) if head.status == StatusCode::NOT_FOUND => {}
+                Ok(Whole { head, body, .. }) => {
                     return match refused_by_druid(&head, &body) {
                         Some(problem) => self.refuse_exchange(session, problem, record).await,
                         None => self.answer(session, Reply::of(&head), body, record).await,
@@ -116,12 +116,12 @@ async fn each_task(
     for state in UNFINISHED {
         let name = encode_segment(datasource.as_str());
         let list = Request::get(format!("{PREFIX}/tasks?datasource={name}&state={state}"));
-        let (head, text) = ask(&list, generation, plan, record).await?;
-        if let Some(problem) = refused_by_druid(&head, &text) {
+        let told = ask(&list, generation, plan, record).await?;
+        if let Some(problem) = refused_by_druid(&told.head, &told.body) {
             return Err(Box::new(problem));
         }
-        let tasks = match head.status {
-            StatusCode::OK => serde_json::from_slice::<Vec<Listed>>(&text).ok(),
+        let tasks = match told.head.status {
+            StatusCode::OK => serde_json::from_slice::<Vec<Listed>>(&told.body).ok(),
             _ => None,
         };
         let tasks = tasks.ok_or_else(|| Box::new(Problem::unexpected_answer()))?;
@@ -135,12 +135,12 @@ async fn each_task(
     for id in &ids {
         let mut shutdown = Request::post(format!("{PREFIX}/task/{}/shutdown", encode_segment(id)));
         shutdown.headers = forwarded_fields(session, principal, false);
-        let (head, text) = ask(&shutdown, generation, plan, record).await?;
-        match head.status {
+        let told = ask(&shutdown, generation, plan, record).await?;
+        match told.head.status {
             // A 404 is a task that has gone by itself.
             StatusCode::OK | StatusCode::NOT_FOUND => {}
             StatusCode::UNAUTHORIZED => {
-                let problem = refused_by_druid(&head, &text);
+                let problem = refused_by_druid(&told.head, &told.body);
                 return Err(Box::new(problem.unwrap_or_else(Problem::unexpected_answer)));
             }
             // The others are shut down all the same: who asks for this wants as few as can be.
@@ -159,7 +159,7 @@ async fn ask(
     generation: &Generation,
     plan: Plan,
     record: &mut Record<'_>,
-) -> Result<(Head, Bytes), Box<Problem>> {
+) -> Result<Whole, Box<Problem>> {
     let begun = Instant::now();
     let mut trail = Trail::default();
     let overlords = &generation.overlords;

@@ -17,13 +17,13 @@ use tokio::task::JoinHandle;
 
 use crate::admin;
 use crate::config::{self, Config, LoadError};
-use crate::gateway::{BodyMemory, Gateway, Parts};
+use crate::gateway::{Gateway, Parts};
 use crate::identity::{Authenticator, InvalidUser};
 use crate::listener::{self, Drain, Listener, Phase, TlsError};
 use crate::quota::{Clock, Limiter};
 use crate::schema::{SchemaError, SchemaSet};
 use crate::telemetry::{AccessLog, Metrics, Readings, Telemetry};
-use crate::upstream::{CaError, Overlords, Owners};
+use crate::upstream::{CaError, Memory, Overlords, Owners};
 use parts::{access_log, edge, generation, socket, upstream};
 use reload::Reloader;
 
@@ -206,14 +206,15 @@ impl Server {
         let access_log = access_log(&config.telemetry.access_log)?;
         let metrics = Arc::new(Metrics::new(config.telemetry.max_datasource_labels));
         let drain = Arc::new(Drain::default());
-        let upstream = upstream(&config)?;
+        let memory = Memory::new(config.validation.body_memory);
+        let upstream = upstream(&config, &memory)?;
         let generation = generation(&config, 1, &upstream, &limiter, &schemas)?;
         let gateway = Arc::new(Gateway::new(Parts {
             generation,
             authenticator: Authenticator::new(&random::<32>()?),
             telemetry: Telemetry::new(metrics, access_log.clone()),
             drain: drain.clone(),
-            body_memory: BodyMemory::new(config.validation.body_memory),
+            body_memory: memory,
             wall_clock,
             clock,
             seed: u32::from_le_bytes(random::<4>()?),

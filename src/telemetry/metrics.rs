@@ -311,7 +311,7 @@ fn readings(registry: &Registry) -> Vec<Read> {
         (
             gauge(
                 "overgate_body_memory_bytes",
-                "Memory held for bodies that are read or judged",
+                "Memory held for bodies that are read or judged, and answers that are read whole",
             ),
             |now| float(now.body_bytes as u64),
         ),

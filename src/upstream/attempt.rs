@@ -4,17 +4,21 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::protocols::http::client::HttpSession;
 use pingora::upstreams::peer::HttpPeer;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::{Node, Overlords};
+use super::answer::Answer;
+use super::{Held, Node, Overlords};
 
 /// A node's name is looked up again after this time.
 const ADDRESS_LIFETIME: Duration = Duration::from_secs(30);
+
+/// What a node takes within the write timeout.
+const PIECE: usize = 64 * 1024;
 
 /// A request as it goes upstream, whole.
 #[derive(Debug, Clone)]
@@ -75,32 +79,6 @@ pub enum SendError {
     /// The request may have arrived; no answer in time.
     #[error("the Overlord did not answer in time")]
     Late,
-}
-
-/// Why an answer's body ended early.
-#[derive(Debug, thiserror::Error)]
-pub enum ReadError {
-    /// The node closed the connection or paused too long.
-    #[error("the Overlord's answer was cut")]
-    Cut(#[source] Box<pingora::Error>),
-    /// Longer than the reader wants.
-    #[error("the Overlord's answer is larger than {limit} bytes")]
-    TooLarge {
-        /// The limit.
-        limit: usize,
-    },
-}
-
-/// An answer whose header is here and whose body is still coming. Dropping it closes the
-/// connection; reading it to its end gives the connection back to the pool.
-pub struct Answer {
-    /// Status and headers.
-    pub head: Head,
-    first: Option<Bytes>,
-    session: Option<HttpSession>,
-    peer: HttpPeer,
-    overlords: Arc<Overlords>,
-    whole_request_written: bool,
 }
 
 /// A connection on which nothing of a request has been sent yet.
@@ -246,6 +224,7 @@ impl Overlords {
             peer,
             overlords: self.clone(),
             whole_request_written: wrote,
+            held: Held::default(),
         })
     }
 
@@ -285,7 +264,7 @@ async fn write_and_wait(
 ) -> Result<bool, Box<pingora::Error>> {
     session.write_request_header(head).await?;
     let wrote = match body {
-        Some(body) => match session.write_request_body(body, true).await {
+        Some(body) => match write_pieces(session, body).await {
             Ok(()) => session.finish_request_body().await,
             failed => failed,
         },
@@ -305,72 +284,14 @@ async fn write_and_wait(
     }
 }
 
-impl Answer {
-    /// Reads the first piece of the body, or with a limit all of it, so that a cut before its end
-    /// can still be mended.
-    pub(super) async fn prefetch(&mut self, whole: Option<usize>) -> Result<(), ReadError> {
-        self.first = match whole {
-            None => self.read().await?,
-            Some(limit) => Some(self.whole(limit).await?),
-        };
-        Ok(())
+/// Pingora's timeout is for a whole call, ours for a piece: a slow node takes a large body too.
+async fn write_pieces(
+    session: &mut HttpSession,
+    mut body: Bytes,
+) -> Result<(), Box<pingora::Error>> {
+    while body.len() > PIECE {
+        let piece = body.split_to(PIECE);
+        session.write_request_body(piece, false).await?;
     }
-
-    /// The next piece of the body; `None` at its end.
-    ///
-    /// # Errors
-    /// [`ReadError::Cut`]
-    pub async fn chunk(&mut self) -> Result<Option<Bytes>, ReadError> {
-        match self.first.take() {
-            Some(first) => Ok(Some(first)),
-            None => self.read().await,
-        }
-    }
-
-    async fn read(&mut self) -> Result<Option<Bytes>, ReadError> {
-        let Some(session) = self.session.as_mut() else {
-            return Ok(None);
-        };
-        loop {
-            match session.read_response_body().await {
-                Ok(Some(chunk)) if chunk.is_empty() => {}
-                Ok(Some(chunk)) => return Ok(Some(chunk)),
-                Ok(None) => break,
-                Err(error) => return Err(ReadError::Cut(error)),
-            }
-        }
-        if let Some(session) = self.session.take()
-            && self.whole_request_written
-        {
-            let idle = Some(self.overlords.settings.idle_timeout);
-            self.overlords
-                .connector
-                .release_http_session(session, &self.peer, idle)
-                .await;
-        }
-        Ok(None)
-    }
-
-    /// Reads the rest of the body, up to `limit` bytes.
-    ///
-    /// # Errors
-    /// [`ReadError`]
-    pub async fn whole(&mut self, limit: usize) -> Result<Bytes, ReadError> {
-        let mut whole = BytesMut::new();
-        while let Some(chunk) = self.chunk().await? {
-            if whole.len() + chunk.len() > limit {
-                return Err(ReadError::TooLarge { limit });
-            }
-            whole.extend_from_slice(&chunk);
-        }
-        Ok(whole.freeze())
-    }
-}
-
-impl std::fmt::Debug for Answer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Answer")
-            .field("status", &self.head.status)
-            .finish_non_exhaustive()
-    }
+    session.write_request_body(body, true).await
 }

@@ -14,8 +14,9 @@ use http::{Method, StatusCode};
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::Overlords;
-use super::attempt::{Answer, Head, ReadError, Request, SendError};
+use super::answer::{Answer, ReadError};
+use super::attempt::{Head, Request, SendError};
+use super::{Held, Overlords};
 
 /// Requests that waited for a leader come back spread over this time.
 const SPREAD: Duration = Duration::from_millis(50);
@@ -63,6 +64,19 @@ pub enum Failure {
     /// An answer that this question does not have.
     #[error("the Overlord's answer is not one to this question")]
     Unexpected,
+    /// There is no memory for the answer now.
+    #[error("there is no memory for the Overlord's answer")]
+    NoMemory,
+}
+
+/// An answer that was read whole; what it takes is given back on drop.
+#[derive(Debug)]
+pub struct Whole {
+    /// Status and headers.
+    pub head: Head,
+    /// All of its body.
+    pub body: Bytes,
+    pub(super) _held: Held,
 }
 
 /// Why one attempt has no answer.
@@ -101,11 +115,9 @@ impl Overlords {
         plan: Plan,
         limit: usize,
         trail: &mut Trail,
-    ) -> Result<(Head, Bytes), Failure> {
-        let mut answer = self.carry(request, plan, Some(limit), trail).await?;
-        // It is here: nothing can fail any more.
-        let body = answer.chunk().await.ok().flatten().unwrap_or_default();
-        Ok((answer.head, body))
+    ) -> Result<Whole, Failure> {
+        let answer = self.carry(request, plan, Some(limit), trail).await?;
+        Ok(answer.into_whole())
     }
 
     async fn carry(
@@ -121,6 +133,7 @@ impl Overlords {
                 Ok(mut answer) => match timeout_at(plan.deadline, answer.prefetch(whole)).await {
                     Ok(Ok(())) => return Ok(answer),
                     Ok(Err(ReadError::TooLarge { .. })) => return Err(Failure::TooLarge),
+                    Ok(Err(ReadError::NoMemory(_))) => return Err(Failure::NoMemory),
                     Ok(Err(ReadError::Cut(_))) => None,
                     Err(_) => return Err(Failure::Late),
                 },
@@ -257,7 +270,7 @@ mod tests {
 
     use super::*;
     use crate::demo;
-    use crate::upstream::{Node, NodeState, Settings};
+    use crate::upstream::{Memory, Node, NodeState, Settings};
 
     /// Moved by one test alone.
     static NOW: AtomicI64 = AtomicI64::new(0);
@@ -284,6 +297,7 @@ mod tests {
             write_timeout: long,
             idle_timeout: long,
             wall_clock: clock,
+            memory: Memory::new(1 << 20),
         };
         Overlords::new(settings, 7).expect("no CA to read")
     }

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use tokio::time::Instant;
 
-use super::exchange::{Failure, Plan, Trail};
+use super::exchange::{Failure, Plan, Trail, Whole};
 use super::{Overlords, Request};
 use crate::druid::{DataSource, Owner, SupervisorId, TaskId};
 use crate::route::encode_segment;
@@ -131,11 +131,12 @@ impl Owners {
             "/druid/indexer/v1/task/{}/status",
             encode_segment(id.as_str())
         );
-        let Some(body) = self.fetch(target, deadline, trail).await? else {
+        let Some(told) = self.fetch(target, deadline, trail).await? else {
             return Ok(None);
         };
         // What cannot be read says nothing of the task, and nothing is to be remembered of it.
-        let answer: TaskAnswer = serde_json::from_slice(&body).map_err(|_| Failure::Unexpected)?;
+        let answer: TaskAnswer =
+            serde_json::from_slice(&told.body).map_err(|_| Failure::Unexpected)?;
         let named = answer
             .status
             .datasource
@@ -169,13 +170,13 @@ impl Owners {
             "/druid/indexer/v1/supervisor/{}",
             encode_segment(id.as_str())
         );
-        let Some(body) = self.fetch(target, deadline, trail).await? else {
+        let Some(told) = self.fetch(target, deadline, trail).await? else {
             return Ok(None);
         };
-        if serde_json::from_slice::<IgnoredAny>(&body).is_err() {
+        if serde_json::from_slice::<IgnoredAny>(&told.body).is_err() {
             return Err(Failure::Unexpected);
         }
-        let owner = stored_owner(&body);
+        let owner = stored_owner(&told.body);
         let mut supervisors = self.supervisors();
         if supervisors.len() >= SUPERVISORS {
             supervisors.retain(|_, (_, at)| at.elapsed() < SUPERVISOR_LIFETIME);
@@ -186,24 +187,24 @@ impl Owners {
         Ok(Some(owner))
     }
 
-    /// A GET's body; `None` for 404.
+    /// A GET's answer; `None` for 404.
     async fn fetch(
         &self,
         target: String,
         deadline: Instant,
         trail: &mut Trail,
-    ) -> Result<Option<bytes::Bytes>, Failure> {
+    ) -> Result<Option<Whole>, Failure> {
         let plan = Plan {
             repeatable: true,
             deadline,
             unavailable_is_an_answer: false,
         };
-        let (head, body) = self
+        let answer = self
             .overlords
             .exchange_whole(&Request::get(target), plan, LARGEST, trail)
             .await?;
-        match head.status {
-            StatusCode::OK => Ok(Some(body)),
+        match answer.head.status {
+            StatusCode::OK => Ok(Some(answer)),
             StatusCode::NOT_FOUND => Ok(None),
             _ => Err(Failure::Unexpected),
         }

@@ -13,8 +13,9 @@ use serde::Deserialize;
 use tokio::time::{Instant, timeout_at};
 
 use super::Overlords;
-use super::attempt::{Head, ReadError, Request};
-use super::exchange::{Failure, Miss, Plan, Trail};
+use super::answer::ReadError;
+use super::attempt::{Head, Request};
+use super::exchange::{Failure, Miss, Plan, Trail, Whole};
 use crate::druid::{DataSource, TaskId};
 use crate::route::encode_segment;
 
@@ -92,6 +93,7 @@ impl Overlords {
                             .await;
                     }
                     Ok(Err(ReadError::TooLarge { .. })) => return Err(Failure::TooLarge),
+                    Ok(Err(ReadError::NoMemory(_))) => return Err(Failure::NoMemory),
                     Ok(Err(ReadError::Cut(_))) => None,
                     Err(_) => return Err(Failure::Late),
                 },
@@ -163,7 +165,7 @@ impl Overlords {
             .await;
         trail.attempts += asking.attempts;
         trail.node = asking.node.or(trail.node);
-        let (head, body) = asked?;
+        let Whole { head, body, _held } = asked?;
         if head.status == StatusCode::NOT_FOUND {
             return Ok(Asked::Unknown);
         }

@@ -269,6 +269,23 @@ async fn bodies_share_a_bounded_memory() {
         (503, "overgateNoMemory".to_owned())
     );
     assert_eq!(refused.header("Retry-After"), Some("1"));
+    // An answer that is read whole takes four times its size of the same memory; a short one
+    // none.
+    let history = |length: usize| {
+        let text = format!(
+            r#"{{"wiki":[],"secret":[{{"version":"{}"}}]}}"#,
+            "x".repeat(length)
+        );
+        overgate::demo::Fault::Instead(200, "application/json", text)
+    };
+    for (length, status) in [(500_000, 503), (50_000, 200)] {
+        rig.nodes[0].fault(http::Method::GET, history(length));
+        let answer = rig.get("viewer", "/supervisor/history").await;
+        assert_eq!(answer.status, status, "{length}: {}", answer.text());
+        if status == 503 {
+            assert_eq!(answer.code(), "overgateNoMemory");
+        }
+    }
     first.write(&task(1_000_000)).await.expect("sent");
     assert_eq!(first.answer().await.expect("answered").status, 200);
     crate::support::eventually("the memory is given back", async || {
@@ -278,6 +295,9 @@ async fn bodies_share_a_bounded_memory() {
             .then_some(())
     })
     .await;
+    rig.nodes[0].fault(http::Method::GET, history(500_000));
+    let alone = rig.get("viewer", "/supervisor/history").await;
+    assert_eq!(alone.status, 200, "{}", alone.text());
 }
 
 #[tokio::test]

@@ -12,10 +12,11 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde_json::{Map, Value, json};
 
+use crate::admission::BodyProblem;
 use crate::finding::Finding;
 use crate::quota::RateLimit;
 use crate::telemetry::Stage;
-use crate::upstream::Failure;
+use crate::upstream::{Failure, NoMemory};
 
 /// A refusal, ready to be written.
 #[derive(Debug, Clone, PartialEq)]
@@ -188,6 +189,7 @@ impl Problem {
                     "The Overlord did not answer in time"
                 },
             ),
+            Failure::NoMemory => BodyProblem::from(NoMemory).into(),
             Failure::TooLarge | Failure::Unexpected => Problem::unexpected_answer(),
         }
     }

@@ -185,7 +185,7 @@ impl From<BodyProblem> for Problem {
             BodyProblem::NoMemory { retry_after } => new(
                 S::SERVICE_UNAVAILABLE,
                 "overgateNoMemory",
-                "Too many large bodies are being read; try again".to_owned(),
+                "Too many large bodies and answers are being read; try again".to_owned(),
             )
             .retry_after(retry_after)
             .closes(),
