@@ -62,6 +62,9 @@ pub enum StartError {
         /// Why not.
         source: io::Error,
     },
+    /// An admin socket that was handed over, open to others.
+    #[error("off loopback the admin listener needs a `token`: its socket is at {0}")]
+    AdminNeedsToken(SocketAddr),
     /// A file for the access log.
     #[error("cannot open the access log {path}")]
     AccessLog {
@@ -192,6 +195,12 @@ impl Server {
         let mut sockets = ListenFd::from_env();
         let downstream = socket(&mut sockets, 0, config.listener.address).await?;
         let admin = socket(&mut sockets, 1, config.admin.address).await?;
+        // The configuration was checked for its own address; a socket that was handed over has
+        // another.
+        let admin_address = admin.local_addr().map_err(StartError::System)?;
+        if !admin_address.ip().to_canonical().is_loopback() && config.admin.token.is_none() {
+            return Err(StartError::AdminNeedsToken(admin_address));
+        }
         let acceptor = match &config.listener.tls {
             Some(files) => Some(listener::acceptor(&files.certificate, &files.key)?),
             None => None,
@@ -309,7 +318,7 @@ impl Server {
                 reloader.reload();
             }
         }
-        let drained = drained(&self.drain, &self.config.drain);
+        let drained = drained(&self.drain, &reloader.config.drain);
         let whole = tokio::select! {
             whole = drained => whole,
             _ = terminate.recv() => self.drain.connections() == 0,
