@@ -144,6 +144,10 @@ impl AwaitingPrincipal {
         };
         trace.endpoint = Some(route.endpoint);
         trace.subject = Some(route.subject.clone());
+        let version = self.snapshot.druid_version;
+        if !route.endpoint.is_in(version) {
+            return reject(trace, Rejection::NotInVersion(version));
+        }
         let known = Known {
             snapshot: self.snapshot,
             principal,

@@ -48,6 +48,14 @@ impl From<Rejection> for Problem {
                 Stage::Route,
                 "There is no such endpoint here: the gateway serves Druid's Overlord API, `/druid/indexer/v1/…`",
             ),
+            Rejection::NotInVersion(version) => Problem::new(
+                S::NOT_FOUND,
+                "overgateUnknownEndpoint",
+                Stage::Route,
+                format!(
+                    "Druid {version} has no such endpoint, and that is the version which this gateway is told to stand before"
+                ),
+            ),
             Rejection::MethodNotAllowed(allow) => Problem::new(
                 S::METHOD_NOT_ALLOWED,
                 "overgateMethodNotAllowed",
