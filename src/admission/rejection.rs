@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::druid::DataSource;
+use crate::druid::{DataSource, DruidVersion};
 use crate::finding::Finding;
 use crate::quota::OverQuota;
 use crate::route::Action;
@@ -21,6 +21,8 @@ pub enum Rejection {
     TooManyLogins,
     /// No such endpoint.
     UnknownEndpoint,
+    /// An endpoint of another version of Druid.
+    NotInVersion(DruidVersion),
     /// Another method.
     MethodNotAllowed(Vec<&'static str>),
     /// Nobody may use it through the gateway.

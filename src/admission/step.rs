@@ -144,6 +144,10 @@ impl AwaitingPrincipal {
         };
         trace.endpoint = Some(route.endpoint);
         trace.subject = Some(route.subject.clone());
+        let version = self.snapshot.druid_version;
+        if !route.endpoint.is_in(version) {
+            return reject(trace, Rejection::NotInVersion(version));
+        }
         let known = Known {
             snapshot: self.snapshot,
             principal,
@@ -175,9 +179,14 @@ impl AwaitingOwner {
         }
     }
 
+    /// What the request does.
+    pub fn action(&self) -> Action {
+        self.known.route.endpoint.action
+    }
+
     /// Must the leader be asked, even if the answer is remembered? For all that changes something.
     pub fn fresh(&self) -> bool {
-        self.known.route.endpoint.action != Action::Read
+        self.action() != Action::Read
     }
 
     /// Goes on with the owner; `None`: there is no such thing.
@@ -205,9 +214,24 @@ impl AwaitingOwner {
 }
 
 impl AwaitingBody {
+    /// What the request does.
+    pub fn action(&self) -> Action {
+        self.known.route.endpoint.action
+    }
+
     /// The largest body that is wanted, in bytes.
     pub fn limit(&self) -> usize {
         self.limit
+    }
+
+    /// The bytes that judging `body` takes at most, beside the body itself.
+    pub fn memory(&self, body: &[u8]) -> usize {
+        match self.known.route.endpoint.body {
+            BodyUse::Spec(_) | BodyUse::Json(_) => {
+                crate::json::memory_to_read(body, &self.known.snapshot.json)
+            }
+            BodyUse::Ignored => 0,
+        }
     }
 
     /// Goes on with the body, or with why there is none.

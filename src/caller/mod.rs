@@ -2,6 +2,8 @@
 
 mod credentials;
 mod principal;
+mod source;
 
 pub use credentials::{Credentials, InvalidCredentials};
 pub use principal::Principal;
+pub use source::Source;

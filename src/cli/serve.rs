@@ -47,6 +47,7 @@ pub(super) fn run(config: &Path) -> ExitCode {
                 StartError::Config(_)
                 | StartError::User(_)
                 | StartError::Credentials
+                | StartError::AdminNeedsToken(_)
                 | StartError::Tls(_)
                 | StartError::Ca(_) => ExitCode::from(UNUSABLE),
                 StartError::Schema(_)

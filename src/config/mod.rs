@@ -171,7 +171,7 @@ pub struct UpstreamCredentials {
 pub struct Validation {
     /// The largest judged body, in bytes.
     pub max_body_size: usize,
-    /// Bytes that all bodies being read or judged may take together.
+    /// Bytes that all bodies being read or judged, and all answers being reduced, may take together.
     pub body_memory: usize,
     /// The deepest nesting.
     pub max_depth: usize,

@@ -362,9 +362,7 @@ fn telemetry(table: Table<'_, '_>) -> Telemetry {
     };
     let read = Telemetry {
         access_log,
-        max_datasource_labels: table
-            .count("max_datasource_labels", 0..=1_000)
-            .unwrap_or(100),
+        max_datasource_labels: table.count("max_datasource_labels", 0..=100).unwrap_or(100),
     };
     table.finish();
     read

@@ -107,7 +107,6 @@ pub fn supervisor_owners(text: &[u8]) -> Result<BTreeMap<String, Owner>, Unexpec
         #[serde(rename = "dataSource")]
         datasource: Option<String>,
     }
-    let entries: Vec<Entry> = serde_json::from_slice(text).map_err(|_| Unexpected)?;
     let owner = |entry: &Entry| match (&entry.spec, &entry.datasource) {
         (Some(spec), _) if !spec.is_null() => owner_in(spec),
         (_, Some(name)) => match name.parse() {
@@ -116,10 +115,13 @@ pub fn supervisor_owners(text: &[u8]) -> Result<BTreeMap<String, Owner>, Unexpec
         },
         _ => Owner::Unnamed,
     };
-    Ok(entries
-        .into_iter()
-        .map(|entry| (entry.id.clone(), owner(&entry)))
-        .collect())
+    let mut owners = BTreeMap::new();
+    for element in elements(text)? {
+        // One tree at a time: a spec's is many times as large as its text.
+        let entry: Entry = serde_json::from_str(element.get()).map_err(|_| Unexpected)?;
+        owners.insert(entry.id.clone(), owner(&entry));
+    }
+    Ok(owners)
 }
 
 /// A supervisor list, of ids or of objects with an `id`, without those that are not to be seen.

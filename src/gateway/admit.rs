@@ -6,9 +6,9 @@ use bytes::Bytes;
 use pingora::protocols::http::ServerSession;
 use tokio::time::Instant;
 
-use super::body::{Held, read_whole};
+use super::body::{memory_of, read_whole};
 use super::exchange::{Gateway, Record};
-use super::generation::Generation;
+use super::generation::{Due, Generation};
 use super::head;
 use super::problem::Problem;
 use crate::admission::{Admitted, AwaitingBody, BodyProblem, Login, Step, begin};
@@ -16,7 +16,7 @@ use crate::druid::Owner;
 use crate::identity::Failure as LoginFailure;
 use crate::listener::Arrival;
 use crate::route::Subject;
-use crate::upstream::Failure;
+use crate::upstream::{Failure, Held, Trail};
 
 /// Bodies above this are judged on a thread of their own, so that others are not kept waiting.
 const LARGE: usize = 256 * 1024;
@@ -28,9 +28,9 @@ impl Gateway {
         session: &mut ServerSession,
         arrival: &Arrival,
         generation: &Generation,
+        due: Due,
         record: &mut Record<'_>,
     ) -> Result<(Admitted, Option<Held>), Problem> {
-        let deadline = Instant::now() + generation.settings.read_deadline;
         let request = head::head(session, arrival);
         let length = request.length;
         let mut held = None;
@@ -50,8 +50,12 @@ impl Gateway {
                 }
                 Step::NeedOwner(wait) => {
                     let begun = Instant::now();
-                    let owner = owner(generation, &wait.subject(), wait.fresh(), deadline).await;
-                    record.outcome.upstream_time += begun.elapsed();
+                    let mut trail = Trail::default();
+                    let subject = wait.subject();
+                    let deadline = due.by(wait.action());
+                    let owner =
+                        owner(generation, &subject, wait.fresh(), deadline, &mut trail).await;
+                    record.upstream(trail, generation.overlords.nodes(), begun.elapsed());
                     match owner {
                         Ok(owner) => wait.supply(owner),
                         Err(failure) => {
@@ -61,15 +65,23 @@ impl Gateway {
                     }
                 }
                 Step::NeedBody(wait) => {
-                    let within = generation.settings.body_timeout;
+                    let end = Instant::now() + generation.settings.body_timeout;
+                    let end = end.min(due.by(wait.action()));
                     let limit = wait.limit();
                     let (body, memory) =
-                        read_whole(session, length, limit, within, &self.body_memory).await;
-                    held = Some(memory);
-                    if let Ok(body) = &body {
-                        record.outcome.received = body.len() as u64;
-                    }
-                    judge(*wait, body).await?
+                        read_whole(session, length, limit, end, &self.body_memory).await;
+                    let memory = held.insert(memory);
+                    let received = body.as_ref().map_or(0, Bytes::len);
+                    record.outcome.received = received as u64;
+                    let body = body.and_then(|body| {
+                        let judging = wait.memory(&body);
+                        self.body_memory
+                            .grow(memory, memory_of(received) + judging)?;
+                        Ok(body)
+                    });
+                    let judged = judge(*wait, body).await?;
+                    memory.shrink(memory_of(received));
+                    judged
                 }
             };
         }
@@ -114,10 +126,16 @@ async fn owner(
     subject: &Subject,
     fresh: bool,
     deadline: Instant,
+    trail: &mut Trail,
 ) -> Result<Option<Owner>, Failure> {
     match subject {
-        Subject::Task(id) => generation.owners.task(id, deadline).await,
-        Subject::Supervisor(id) => generation.owners.supervisor(id, fresh, deadline).await,
+        Subject::Task(id) => generation.owners.task(id, deadline, trail).await,
+        Subject::Supervisor(id) => {
+            generation
+                .owners
+                .supervisor(id, fresh, deadline, trail)
+                .await
+        }
         Subject::None | Subject::DataSource(_) | Subject::Worker(_) => Ok(Some(Owner::Unnamed)),
     }
 }

@@ -19,6 +19,9 @@ use crate::upstream::Head;
 const LINGER_BYTES: usize = 1 << 20;
 const LINGER: Duration = Duration::from_millis(500);
 
+/// What a client takes within the write timeout.
+const PIECE: usize = 64 * 1024;
+
 /// `Overgate-Warning` fields: at most so many, and so many bytes in all.
 const MOST_WARNINGS: usize = 20;
 const WARNING_BYTES: usize = 4 * 1024;
@@ -161,16 +164,24 @@ impl Gateway {
     pub(super) async fn write_piece(
         &self,
         session: &mut ServerSession,
-        piece: Bytes,
+        mut piece: Bytes,
         end: bool,
         record: &mut Record<'_>,
     ) -> bool {
-        let length = piece.len() as u64;
-        let wrote = session.write_response_body(piece, end).await.is_ok();
-        if wrote {
+        // Pingora's timeout is for a whole call, ours for what a slow client takes at a time.
+        loop {
+            let part = piece.split_to(piece.len().min(PIECE));
+            let length = part.len() as u64;
+            let is_last = piece.is_empty();
+            let wrote = session.write_response_body(part, end && is_last).await;
+            if !self.wrote(session, wrote.is_ok(), record) {
+                return false;
+            }
             record.outcome.sent += length;
+            if is_last {
+                return true;
+            }
         }
-        self.wrote(session, wrote, record)
     }
 
     fn wrote(&self, session: &mut ServerSession, wrote: bool, record: &mut Record<'_>) -> bool {

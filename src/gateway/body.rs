@@ -1,86 +1,48 @@
 //! A request's body, read whole within its bounds.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use pingora::protocols::http::ServerSession;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
 use crate::admission::BodyProblem;
+use crate::upstream::{Held, Memory, NoMemory};
 
-/// Memory is accounted for in pieces of this many bytes.
-const PIECE: usize = 4 * 1024;
+/// What is set aside for a body whose length is not known yet.
+const FIRST: usize = 4 * 1024;
 
-/// A judged body takes its bytes, and at most as many again for the tape that is read from it.
+/// A body is read into a buffer that doubles as it grows.
 const FACTOR: usize = 2;
 
 /// A client slower than this, after [`GRACE`], is cut: bytes a second.
 const SLOWEST: u64 = 1024;
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Memory for all bodies that are read or judged at one time.
-#[derive(Debug, Clone)]
-pub struct BodyMemory {
-    pieces: Arc<Semaphore>,
-    total: usize,
+/// What a body takes while it is read, forwarded and maybe sent again.
+pub(super) fn memory_of(length: usize) -> usize {
+    length * FACTOR
 }
 
-/// A part of it, given back on drop.
-#[derive(Debug)]
-pub(super) struct Held(Option<OwnedSemaphorePermit>);
-
-impl BodyMemory {
-    /// So many bytes.
-    pub fn new(bytes: usize) -> BodyMemory {
-        let total = (bytes / PIECE).min(Semaphore::MAX_PERMITS);
-        BodyMemory {
-            pieces: Arc::new(Semaphore::new(total)),
-            total,
-        }
-    }
-
-    /// Bytes in use.
-    pub fn used(&self) -> usize {
-        (self.total - self.pieces.available_permits().min(self.total)) * PIECE
-    }
-
-    /// Makes `held` cover a body of `bytes`.
-    fn grow(&self, held: &mut Held, bytes: usize) -> Result<(), BodyProblem> {
-        let wanted = (bytes * FACTOR).div_ceil(PIECE);
-        let present = held.0.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
-        let Some(more) = wanted.checked_sub(present).filter(|more| *more > 0) else {
-            return Ok(());
-        };
-        let no_memory = BodyProblem::NoMemory {
+impl From<NoMemory> for BodyProblem {
+    fn from(NoMemory: NoMemory) -> BodyProblem {
+        BodyProblem::NoMemory {
             retry_after: Duration::from_secs(1),
-        };
-        let more = u32::try_from(more).map_err(|_| no_memory)?;
-        let permit = self
-            .pieces
-            .clone()
-            .try_acquire_many_owned(more)
-            .map_err(|_| no_memory)?;
-        match &mut held.0 {
-            Some(present) => present.merge(permit),
-            None => held.0 = Some(permit),
         }
-        Ok(())
     }
 }
 
-/// Reads a body of at most `limit` bytes until `timeout` from now. A client that waits for
+/// Reads a body of at most `limit` bytes until `end`. A client that waits for
 /// `100 Continue` gets it now: the header has passed every check.
 pub(super) async fn read_whole(
     session: &mut ServerSession,
     length: Option<u64>,
     limit: usize,
-    within: Duration,
-    memory: &BodyMemory,
+    end: Instant,
+    memory: &Memory,
 ) -> (Result<Bytes, BodyProblem>, Held) {
-    let mut held = Held(None);
-    let read = read(session, length, limit, within, memory, &mut held).await;
+    let mut held = Held::default();
+    let read = read(session, length, limit, end, memory, &mut held).await;
     (read, held)
 }
 
@@ -88,8 +50,8 @@ async fn read(
     session: &mut ServerSession,
     length: Option<u64>,
     limit: usize,
-    within: Duration,
-    memory: &BodyMemory,
+    end: Instant,
+    memory: &Memory,
     held: &mut Held,
 ) -> Result<Bytes, BodyProblem> {
     let length = match length.map(usize::try_from) {
@@ -97,7 +59,7 @@ async fn read(
         Some(_) => return Err(BodyProblem::TooLarge(limit)),
         None => None,
     };
-    memory.grow(held, length.unwrap_or(PIECE))?;
+    memory.grow(held, memory_of(length.unwrap_or(FIRST)))?;
     if session.get_header("expect").is_some() && !session.is_body_done() {
         // Otherwise the interim answer would count as the answer, and close the connection.
         session.set_close_on_response_before_downstream_finish(false);
@@ -108,8 +70,7 @@ async fn read(
         session.set_close_on_response_before_downstream_finish(true);
     }
     let begun = Instant::now();
-    let end = begun + within;
-    let mut body = BytesMut::with_capacity(length.unwrap_or(PIECE).min(1 << 20));
+    let mut body = BytesMut::with_capacity(length.unwrap_or(FIRST).min(1 << 20));
     loop {
         let paid_for = Duration::from_secs(body.len() as u64 / SLOWEST);
         let until = end.min(begun + GRACE + paid_for);
@@ -122,7 +83,7 @@ async fn read(
         if body.len() + chunk.len() > limit {
             return Err(BodyProblem::TooLarge(limit));
         }
-        memory.grow(held, body.len() + chunk.len())?;
+        memory.grow(held, memory_of(body.len() + chunk.len()))?;
         body.extend_from_slice(&chunk);
     }
     if length.is_some_and(|length| length != body.len()) {
@@ -130,33 +91,4 @@ async fn read(
         return Err(BodyProblem::Broken);
     }
     Ok(body.freeze())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn memory_is_bounded_and_comes_back() {
-        let memory = BodyMemory::new(16 * PIECE);
-        let mut first = Held(None);
-        assert_eq!(memory.grow(&mut first, 4 * PIECE), Ok(()));
-        assert_eq!(memory.used(), 8 * PIECE);
-        assert_eq!(
-            memory.grow(&mut first, 6 * PIECE),
-            Ok(()),
-            "it grows with the body"
-        );
-        let mut second = Held(None);
-        let refused = memory.grow(&mut second, 4 * PIECE);
-        assert_eq!(
-            refused,
-            Err(BodyProblem::NoMemory {
-                retry_after: Duration::from_secs(1)
-            })
-        );
-        drop(first);
-        assert_eq!(memory.used(), 0);
-        assert_eq!(memory.grow(&mut second, 4 * PIECE), Ok(()));
-    }
 }

@@ -12,8 +12,7 @@ use pingora::protocols::Stream;
 use pingora::protocols::http::ServerSession;
 use tokio::time::Instant;
 
-use super::body::BodyMemory;
-use super::generation::Generation;
+use super::generation::{Due, Generation};
 use super::head;
 use super::problem::Problem;
 use crate::admission::Trace;
@@ -21,7 +20,7 @@ use crate::identity::Authenticator;
 use crate::listener::{Arrival, Drain, EdgeRefusal, Serve, Verdict};
 use crate::route::Subject;
 use crate::telemetry::{Outcome, Stage, Telemetry};
-use crate::upstream::{Node, Trail};
+use crate::upstream::{Memory, Node, Trail};
 
 /// What a gateway is made of.
 pub struct Parts {
@@ -33,8 +32,8 @@ pub struct Parts {
     pub telemetry: Telemetry,
     /// How it stops.
     pub drain: Arc<Drain>,
-    /// Memory for bodies.
-    pub body_memory: BodyMemory,
+    /// Memory for bodies, shared with the Overlords' answers.
+    pub body_memory: Memory,
     /// The wall clock, for the log.
     pub wall_clock: fn() -> Timestamp,
     /// A monotonic clock.
@@ -49,7 +48,7 @@ pub struct Gateway {
     pub(super) authenticator: Authenticator,
     pub(super) telemetry: Telemetry,
     pub(super) drain: Arc<Drain>,
-    pub(super) body_memory: BodyMemory,
+    pub(super) body_memory: Memory,
     wall_clock: fn() -> Timestamp,
     pub(super) clock: Arc<dyn Fn() -> Duration + Send + Sync>,
     seed: u32,
@@ -92,6 +91,7 @@ impl Record<'_> {
         self.outcome.principal = principal.map(|principal| principal.name().clone());
         if let Some(endpoint) = endpoint {
             self.outcome.operation = endpoint.operation.name();
+            self.outcome.action = endpoint.action.name();
         }
         self.outcome.path = path;
         self.outcome.subject = match subject {
@@ -155,7 +155,7 @@ impl Gateway {
         self.current.store(Arc::new(generation));
     }
 
-    /// Bytes that bodies take now.
+    /// Bytes that bodies and answers take now.
     pub fn body_bytes(&self) -> usize {
         self.body_memory.used()
     }
@@ -187,6 +187,7 @@ impl Gateway {
                 method: String::new(),
                 path: String::new(),
                 operation: "none",
+                action: "none",
                 datasources: Vec::new(),
                 subject: None,
                 status: 0,
@@ -224,6 +225,7 @@ impl Gateway {
         session.set_total_drain_timeout(Some(settings.write_timeout));
         session.set_write_timeout(Some(settings.write_timeout));
         session.set_abort_on_close(false);
+        let due = Due::from_now(settings);
         let source = head::source(session, arrival.peer, &settings.trusted_proxies);
         let mut record = self.record(source, arrival.at);
         record.outcome.method = session.req_header().method.as_str().to_owned();
@@ -236,13 +238,15 @@ impl Gateway {
                 .await;
         }
         match self
-            .admit(session, &arrival, &generation, &mut record)
+            .admit(session, &arrival, &generation, due, &mut record)
             .await
         {
             Err(problem) => self.refuse_exchange(session, problem, &mut record).await,
             Ok((admitted, body)) => {
-                self.forward(session, &arrival, admitted, body, &generation, &mut record)
+                self.forward(session, admitted, &generation, due, &mut record)
                     .await;
+                // Until the answer is out: it is sent again after a failover.
+                drop(body);
             }
         }
     }

@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use tokio::time::Instant;
 
 use crate::admission::Snapshot;
 use crate::identity::Users;
+use crate::route::Action;
 use crate::upstream::{Overlords, Owners};
 
 /// One configuration at work. An exchange keeps the generation it began with.
@@ -35,10 +37,41 @@ pub struct Settings {
     pub body_timeout: Duration,
     /// A client that takes nothing for this long is cut.
     pub write_timeout: Duration,
-    /// A change has its answer in this time.
+    /// A change has its answer in this time, counted from its header.
     pub submission_deadline: Duration,
-    /// A read has its answer's header in this time.
+    /// A read has its answer's header in this time, counted from its own header.
     pub read_deadline: Duration,
     /// An answer has gone down in this time.
     pub transfer_deadline: Duration,
+}
+
+/// When an exchange must have its answer: one deadline for its body and for every question that it
+/// takes, so that no request outlives its budget.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Due {
+    read: Instant,
+    change: Instant,
+}
+
+impl Due {
+    /// For a request whose header is here now.
+    pub(super) fn from_now(settings: &Settings) -> Due {
+        let now = Instant::now();
+        Due {
+            read: now + settings.read_deadline,
+            change: now + settings.submission_deadline,
+        }
+    }
+
+    /// For what this action does.
+    pub(super) fn by(self, action: Action) -> Instant {
+        match action {
+            Action::Read => self.read,
+            Action::Submit
+            | Action::Shutdown
+            | Action::Manage
+            | Action::Admin
+            | Action::Blocked => self.change,
+        }
+    }
 }

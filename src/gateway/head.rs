@@ -47,14 +47,15 @@ pub(super) fn credentials(session: &ServerSession) -> Result<Credentials, Invali
 
 /// Is the `Host` one that is served?
 pub(super) fn is_served(session: &ServerSession, hosts: &[String]) -> bool {
+    let host = session.req_header().headers.get(header::HOST);
+    serves(hosts, host.and_then(|value| value.to_str().ok()))
+}
+
+/// With or without its port; whatever it is, if no host is configured.
+fn serves(hosts: &[String], host: Option<&str>) -> bool {
     if hosts.is_empty() {
         return true;
     }
-    let host = session
-        .req_header()
-        .headers
-        .get(header::HOST)
-        .and_then(|value| value.to_str().ok());
     let Some(host) = host.map(str::to_ascii_lowercase) else {
         return false;
     };
@@ -64,30 +65,108 @@ pub(super) fn is_served(session: &ServerSession, hosts: &[String]) -> bool {
     hosts.iter().any(|served| *served == host || served == name)
 }
 
-/// The client's address: the rightmost of `X-Forwarded-For` that no trusted proxy wrote, if the
-/// connection comes from a trusted proxy.
+/// The client's address, as far as it can be believed.
 pub(super) fn source(session: &ServerSession, peer: SocketAddr, trusted: &[IpNet]) -> IpAddr {
-    let peer = peer.ip().to_canonical();
-    let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
-    if !is_trusted(&peer) {
-        return peer;
-    }
     let lines: Vec<&str> = session
         .req_header()
         .headers
         .get_all("x-forwarded-for")
         .iter()
-        .filter_map(|value| value.to_str().ok())
+        // One that is no text is one that cannot be believed.
+        .map(|value| value.to_str().unwrap_or_default())
         .collect();
-    let mut nearest = peer;
+    nearest(peer.ip(), &lines, trusted)
+}
+
+/// The rightmost address of `X-Forwarded-For` that no trusted proxy wrote, if the connection comes
+/// from a trusted proxy.
+fn nearest(peer: IpAddr, lines: &[&str], trusted: &[IpNet]) -> IpAddr {
+    let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
+    let mut nearest = peer.to_canonical();
     for part in lines.iter().rev().flat_map(|line| line.rsplit(',')) {
+        if !is_trusted(&nearest) {
+            break;
+        }
         let Ok(address) = part.trim().parse::<IpAddr>() else {
-            return nearest;
+            break;
         };
         nearest = address.to_canonical();
-        if !is_trusted(&nearest) {
-            return nearest;
-        }
     }
     nearest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_trusted_proxies_wrote_is_believed() {
+        let trusted: Vec<IpNet> = ["10.0.0.0/8", "2001:db8::/32"]
+            .iter()
+            .map(|network| network.parse().expect("a network"))
+            .collect();
+        // The connection's other end, the lines in their order, whom it is counted as.
+        let cases: &[(&str, &[&str], &str)] = &[
+            ("192.0.2.1", &[], "192.0.2.1"),
+            // A client writes what it likes.
+            ("192.0.2.1", &["198.51.100.7"], "192.0.2.1"),
+            ("10.0.0.1", &[], "10.0.0.1"),
+            ("10.0.0.1", &["198.51.100.7"], "198.51.100.7"),
+            ("::ffff:10.0.0.1", &["::ffff:198.51.100.7"], "198.51.100.7"),
+            ("2001:db8::1", &["2001:db9::7"], "2001:db9::7"),
+            // The rightmost that is not a proxy's own; what stands before it is the client's word.
+            ("10.0.0.1", &["203.0.113.9, 198.51.100.7"], "198.51.100.7"),
+            ("10.0.0.1", &["198.51.100.7, 10.0.0.2"], "198.51.100.7"),
+            (
+                "10.0.0.1",
+                &["198.51.100.7 ,10.0.0.3,  10.0.0.2"],
+                "198.51.100.7",
+            ),
+            // Several lines are one list.
+            (
+                "10.0.0.1",
+                &["203.0.113.9", "198.51.100.7", "10.0.0.2"],
+                "198.51.100.7",
+            ),
+            // All proxies': the farthest of them.
+            ("10.0.0.1", &["10.0.0.3, 10.0.0.2"], "10.0.0.3"),
+            // What is no address ends it: the nearest that is known counts.
+            ("10.0.0.1", &["198.51.100.7, unknown"], "10.0.0.1"),
+            ("10.0.0.1", &["198.51.100.7, unknown, 10.0.0.2"], "10.0.0.2"),
+            ("10.0.0.1", &["198.51.100.7:443"], "10.0.0.1"),
+            ("10.0.0.1", &[""], "10.0.0.1"),
+            ("10.0.0.1", &["198.51.100.7,"], "10.0.0.1"),
+        ];
+        for (peer, lines, expected) in cases {
+            let peer = peer.parse().expect("an address");
+            let expected: IpAddr = expected.parse().expect("an address");
+            assert_eq!(nearest(peer, lines, &trusted), expected, "{peer} {lines:?}");
+            assert_eq!(
+                nearest(peer, lines, &[]),
+                peer.to_canonical(),
+                "nobody is trusted"
+            );
+        }
+    }
+
+    #[test]
+    fn hosts_are_served_by_name_or_by_name_and_port() {
+        let hosts = ["druid.example", "other:8190", "[::1]"].map(str::to_owned);
+        for (host, served) in [
+            (Some("druid.example"), true),
+            (Some("Druid.EXAMPLE:8190"), true),
+            (Some("other:8190"), true),
+            (Some("other"), false),
+            (Some("other:80"), false),
+            (Some("[::1]:8190"), true),
+            (Some("[::1]"), true),
+            (Some("evil.druid.example"), false),
+            (Some("druid.example.evil"), false),
+            (Some(""), false),
+            (None, false),
+        ] {
+            assert_eq!(serves(&hosts, host), served, "{host:?}");
+            assert!(serves(&[], host), "{host:?}: any, if none is configured");
+        }
+    }
 }

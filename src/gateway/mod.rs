@@ -20,6 +20,5 @@ mod relay;
 mod shutdown_all;
 mod submit;
 
-pub use body::BodyMemory;
 pub use exchange::{Gateway, Parts};
 pub use generation::{Generation, Settings};

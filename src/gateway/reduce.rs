@@ -2,13 +2,14 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
-use super::exchange::Gateway;
+use super::exchange::{Gateway, Record};
 use super::generation::Generation;
 use super::problem::Problem;
 use crate::admission::Rejection;
@@ -20,10 +21,10 @@ use crate::disclosure::{
 use crate::druid::{DataSource, Owner, TaskId};
 use crate::policy::Sight;
 use crate::route::{Action, Disclosure, PREFIX, Route};
-use crate::upstream::{Answer, Failure, Head, Owners, Plan, Request, Trail};
+use crate::upstream::{Failure, Owners, Plan, Request, Trail, Whole};
 
 /// The largest answer that is reduced whole.
-const LARGEST: usize = 64 << 20;
+pub(super) const LARGEST: usize = 64 << 20;
 
 /// Owners that are asked for at the same time.
 const QUESTIONS: usize = 8;
@@ -41,31 +42,28 @@ impl From<Failure> for Box<Problem> {
 }
 
 impl Gateway {
-    /// Reads an answer whole and reduces it.
+    /// Reduces an answer that was read whole.
     pub(super) async fn reduce(
         &self,
         principal: &Principal,
         route: &Route,
-        mut answer: Answer,
+        Whole {
+            head, body: text, ..
+        }: &Whole,
         generation: &Generation,
         deadline: Instant,
-    ) -> Result<(Head, Bytes), Box<Problem>> {
-        let text = whole(&mut answer, deadline).await?;
-        if answer
-            .head
-            .fields
-            .headers
-            .contains_key(header::CONTENT_ENCODING)
-        {
+        record: &mut Record<'_>,
+    ) -> Result<Bytes, Box<Problem>> {
+        if head.fields.headers.contains_key(header::CONTENT_ENCODING) {
             return Err(Unexpected.into());
         }
         let sight = generation.snapshot.policies.sight(principal, Action::Read);
         let sees = |datasource: &DataSource| sight.sees(datasource);
         let reduced = match route.endpoint.disclosure {
             Disclosure::TaskStatuses => {
-                let ids = members_with(&text)?;
-                let visible = visible_tasks(ids, &sight, generation, deadline).await?;
-                statuses(&text, |id| visible.contains(id))?
+                let ids = members_with(text)?;
+                let visible = visible_tasks(ids, &sight, generation, deadline, record).await?;
+                statuses(text, |id| visible.contains(id))?
             }
             Disclosure::Supervisors => {
                 let full = Request::get(format!("{PREFIX}/supervisor?full"));
@@ -74,35 +72,30 @@ impl Gateway {
                     deadline,
                     unavailable_is_an_answer: false,
                 };
-                let mut all = generation
-                    .overlords
-                    .exchange(&full, plan, &mut Trail::default())
-                    .await?;
-                let owners = supervisor_owners(&whole(&mut all, deadline).await?)?;
-                supervisors(&text, |id| {
+                let begun = Instant::now();
+                let mut trail = Trail::default();
+                let overlords = &generation.overlords;
+                let all = overlords
+                    .exchange_whole(&full, plan, LARGEST, &mut trail)
+                    .await;
+                record.upstream(trail, overlords.nodes(), begun.elapsed());
+                let owners = supervisor_owners(&all?.body)?;
+                supervisors(text, |id| {
                     owners
                         .get(id)
                         .is_some_and(|owner| is_visible(owner, &sight))
                 })?
             }
-            Disclosure::SupervisorHistory => match supervisor_history(&text, &sees)? {
+            Disclosure::SupervisorHistory => match supervisor_history(text, &sees)? {
                 Some(history) => history,
                 None => return Err(Box::new(Rejection::UnknownSupervisor.into())),
             },
-            Disclosure::SupervisorHistories => supervisor_histories(&text, &sees)?,
-            Disclosure::CompactionConfigs => named_list(&text, "compactionConfigs", &sees)?,
-            Disclosure::CompactionStatuses => named_list(&text, "latestStatus", &sees)?,
+            Disclosure::SupervisorHistories => supervisor_histories(text, &sees)?,
+            Disclosure::CompactionConfigs => named_list(text, "compactionConfigs", &sees)?,
+            Disclosure::CompactionStatuses => named_list(text, "latestStatus", &sees)?,
             Disclosure::Whole | Disclosure::TaskList => text.to_vec(),
         };
-        Ok((answer.head, reduced.into()))
-    }
-}
-
-async fn whole(answer: &mut Answer, deadline: Instant) -> Result<Bytes, Box<Problem>> {
-    match timeout_at(deadline, answer.whole(LARGEST)).await {
-        Ok(Ok(text)) => Ok(text),
-        Ok(Err(_)) => Err(Failure::Lost(None).into()),
-        Err(_) => Err(Failure::Late.into()),
+        Ok(reduced.into())
     }
 }
 
@@ -121,7 +114,10 @@ async fn visible_tasks(
     sight: &Sight<'_>,
     generation: &Generation,
     deadline: Instant,
+    record: &mut Record<'_>,
 ) -> Result<HashSet<String>, Box<Problem>> {
+    let begun = Instant::now();
+    let nodes = generation.overlords.nodes();
     let mut visible = HashSet::new();
     let mut questions = JoinSet::new();
     let mut ids = ids.into_iter();
@@ -133,13 +129,19 @@ async fn visible_tasks(
             };
             questions.spawn(ask(generation.owners.clone(), task, deadline));
         }
-        match questions.join_next().await {
-            None => return Ok(visible),
-            Some(Ok(Ok((id, Some(owner))))) if is_visible(&owner, sight) => {
-                visible.insert(id.to_string());
-            }
-            Some(Ok(Ok(_)) | Err(_)) => {}
-            Some(Ok(Err(failure))) => return Err(failure.into()),
+        let Some(answered) = questions.join_next().await else {
+            // They are asked side by side: their times do not add up.
+            record.upstream(Trail::default(), nodes, begun.elapsed());
+            return Ok(visible);
+        };
+        let Ok((id, owner, trail)) = answered else {
+            continue;
+        };
+        record.upstream(trail, nodes, Duration::ZERO);
+        if let Some(owner) = owner?
+            && is_visible(&owner, sight)
+        {
+            visible.insert(id.to_string());
         }
     }
 }
@@ -148,7 +150,8 @@ async fn ask(
     owners: Arc<Owners>,
     id: TaskId,
     deadline: Instant,
-) -> Result<(TaskId, Option<Owner>), Failure> {
-    let owner = owners.task(&id, deadline).await?;
-    Ok((id, owner))
+) -> (TaskId, Result<Option<Owner>, Failure>, Trail) {
+    let mut trail = Trail::default();
+    let owner = owners.task(&id, deadline, &mut trail).await;
+    (id, owner, trail)
 }

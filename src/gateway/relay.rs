@@ -9,12 +9,13 @@ use super::answer::{Length, Reply};
 use super::exchange::{Gateway, Record};
 use super::generation::Generation;
 use super::problem::Problem;
+use super::reduce::LARGEST;
 use super::submit::{failed, refused_by_druid};
 use crate::caller::Principal;
 use crate::disclosure::TaskList;
 use crate::druid::DataSource;
 use crate::route::{Action, Disclosure, Operation, Repeat, Route};
-use crate::upstream::{Answer, Plan, Request, Trail};
+use crate::upstream::{Answer, Head, Plan, Request, Trail, Whole};
 
 /// An error of Druid's is read whole to see what it says; the largest seen has 18 kB.
 const LARGEST_ERROR: usize = 1 << 20;
@@ -47,6 +48,12 @@ pub(super) fn forwarded_fields(
     fields
 }
 
+/// An answer that is streamed, or one that is reduced.
+enum Answered {
+    Begun(Box<Answer>),
+    Whole(Whole),
+}
+
 impl Gateway {
     /// Sends a request on and hands its answer down, reduced to what the principal may read.
     #[expect(
@@ -60,6 +67,7 @@ impl Gateway {
         route: &Route,
         body: Option<Bytes>,
         generation: &Generation,
+        deadline: Instant,
         record: &mut Record<'_>,
         adds: &(dyn Fn(Reply) -> Reply + Send + Sync),
     ) {
@@ -88,7 +96,7 @@ impl Gateway {
                 "DELETE" => Method::DELETE,
                 _ => Method::GET,
             },
-            target: upstream_target(route),
+            target: route.upstream_target(),
             headers: forwarded_fields(session, principal, whole),
             body,
         };
@@ -97,22 +105,52 @@ impl Gateway {
         let settings = &generation.settings;
         let plan = Plan {
             repeatable: endpoint.repeat == Repeat::Yes,
-            deadline: begun
-                + if reads {
-                    settings.read_deadline
-                } else {
-                    settings.submission_deadline
-                },
+            deadline,
             unavailable_is_an_answer: endpoint.operation == Operation::SupervisorHealth,
         };
+        let overlords = &generation.overlords;
         let mut trail = Trail::default();
-        let exchanged = generation
-            .overlords
-            .exchange(&request, plan, &mut trail)
-            .await;
-        record.upstream(trail, generation.overlords.nodes(), begun.elapsed());
-        let answer = match exchanged {
-            Ok(answer) => answer,
+        let is_reduced = !whole && endpoint.disclosure != Disclosure::TaskList;
+        let answered = if is_reduced {
+            let read = overlords.exchange_whole(&request, plan, LARGEST, &mut trail);
+            read.await.map(Answered::Whole)
+        } else {
+            let begun = overlords.exchange(&request, plan, &mut trail);
+            begun.await.map(|answer| Answered::Begun(Box::new(answer)))
+        };
+        record.upstream(trail, overlords.nodes(), begun.elapsed());
+        let answer = match answered {
+            Ok(Answered::Begun(answer)) if answer.head.status == StatusCode::OK => answer,
+            Ok(Answered::Whole(read)) if read.head.status == StatusCode::OK => {
+                let reduced = self
+                    .reduce(principal, route, &read, generation, plan.deadline, record)
+                    .await;
+                return match reduced {
+                    Ok(body) => {
+                        self.answer(session, adds(Reply::of(&read.head)), body, record)
+                            .await
+                    }
+                    Err(problem) => self.refuse_exchange(session, *problem, record).await,
+                };
+            }
+            // Druid's error answers are short and are Druid's own words.
+            Ok(Answered::Whole(Whole { head, body, .. })) => {
+                return self
+                    .hand_down_error(session, &head, body, record, adds)
+                    .await;
+            }
+            Ok(Answered::Begun(mut answer)) => {
+                return match timeout_at(plan.deadline, answer.whole(LARGEST_ERROR)).await {
+                    Ok(Ok(body)) => {
+                        self.hand_down_error(session, &answer.head, body, record, adds)
+                            .await
+                    }
+                    Ok(Err(_)) | Err(_) => {
+                        self.refuse_exchange(session, Problem::unexpected_answer(), record)
+                            .await;
+                    }
+                };
+            }
             Err(failure) => {
                 return self
                     .refuse_exchange(session, failed(&failure, !reads), record)
@@ -120,52 +158,31 @@ impl Gateway {
             }
         };
         let end = begun + settings.transfer_deadline;
-        if answer.head.status != StatusCode::OK {
-            self.hand_down_error(session, answer, end, record, adds)
-                .await;
-        } else if whole {
-            self.stream(session, answer, end, None, record, adds).await;
-        } else if endpoint.disclosure == Disclosure::TaskList {
+        if whole {
+            self.stream(session, *answer, end, None, record, adds).await;
+        } else {
             let sight = policies.sight(principal, Action::Read);
             let sees = |datasource: &DataSource| {
                 wanted.as_ref().is_none_or(|wanted| wanted == datasource) && sight.sees(datasource)
             };
-            self.stream(session, answer, end, Some(&sees), record, adds)
+            self.stream(session, *answer, end, Some(&sees), record, adds)
                 .await;
-        } else {
-            let reduced = self
-                .reduce(principal, route, answer, generation, plan.deadline)
-                .await;
-            match reduced {
-                Ok((head, body)) => {
-                    self.answer(session, adds(Reply::of(&head)), body, record)
-                        .await
-                }
-                Err(problem) => self.refuse_exchange(session, *problem, record).await,
-            }
         }
     }
 
-    /// Druid's error answers are short and are Druid's own words.
     async fn hand_down_error(
         &self,
         session: &mut ServerSession,
-        mut answer: Answer,
-        end: Instant,
+        head: &Head,
+        body: Bytes,
         record: &mut Record<'_>,
         adds: &(dyn Fn(Reply) -> Reply + Send + Sync),
     ) {
-        match timeout_at(end, answer.whole(LARGEST_ERROR)).await {
-            Ok(Ok(body)) => match refused_by_druid(&answer.head, &body) {
-                Some(problem) => self.refuse_exchange(session, problem, record).await,
-                None => {
-                    self.answer(session, adds(Reply::of(&answer.head)), body, record)
-                        .await
-                }
-            },
-            Ok(Err(_)) | Err(_) => {
-                self.refuse_exchange(session, Problem::unexpected_answer(), record)
-                    .await;
+        match refused_by_druid(head, &body) {
+            Some(problem) => self.refuse_exchange(session, problem, record).await,
+            None => {
+                self.answer(session, adds(Reply::of(head)), body, record)
+                    .await
             }
         }
     }
@@ -257,21 +274,4 @@ fn declared_length(answer: &Answer) -> Option<u64> {
     headers
         .get(header::CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok()?.parse().ok())
-}
-
-/// The target without what Druid does not know: the four old lists have no `datasource`.
-fn upstream_target(route: &Route) -> String {
-    let ignored = matches!(
-        route.endpoint.operation,
-        Operation::ListWaitingTasks
-            | Operation::ListPendingTasks
-            | Operation::ListRunningTasks
-            | Operation::ListCompleteTasks
-    );
-    if !ignored || !route.query.has("datasource") {
-        return route.upstream_target();
-    }
-    let mut route = route.clone();
-    route.query = route.query.without("datasource");
-    route.upstream_target()
 }

@@ -5,11 +5,12 @@
 
 use std::collections::BTreeSet;
 
+use bytes::Bytes;
 use http::StatusCode;
 use pingora::protocols::http::ServerSession;
 use serde::Deserialize;
 use serde_json::json;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use super::answer::Reply;
 use super::exchange::{Gateway, Record};
@@ -20,7 +21,7 @@ use super::submit::{failed, refused_by_druid};
 use crate::caller::Principal;
 use crate::druid::DataSource;
 use crate::route::{PREFIX, Route, encode_segment};
-use crate::upstream::{Failure, Plan, Request, Trail};
+use crate::upstream::{Plan, Request, Trail, Whole};
 
 /// The first major release whose own endpoint is hidden.
 const HIDDEN_SINCE: u16 = 32;
@@ -40,6 +41,10 @@ struct Listed {
 }
 
 impl Gateway {
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one exchange has this many sides; a struct would only rename them"
+    )]
     pub(super) async fn shutdown_all(
         &self,
         session: &mut ServerSession,
@@ -47,10 +52,10 @@ impl Gateway {
         route: &Route,
         datasource: &DataSource,
         generation: &Generation,
+        deadline: Instant,
         record: &mut Record<'_>,
     ) {
         let begun = Instant::now();
-        let deadline = begun + generation.settings.submission_deadline;
         let plan = Plan {
             repeatable: true,
             deadline,
@@ -62,25 +67,15 @@ impl Gateway {
             request.headers = forwarded_fields(session, principal, false);
             let sent = generation
                 .overlords
-                .exchange(&request, plan, &mut trail)
+                .exchange_whole(&request, plan, LARGEST, &mut trail)
                 .await;
             record.upstream(trail, generation.overlords.nodes(), begun.elapsed());
             match sent {
-                Ok(answer) if answer.head.status == StatusCode::NOT_FOUND => {}
-                Ok(mut answer) => {
-                    let body = match timeout_at(deadline, answer.whole(LARGEST)).await {
-                        Ok(Ok(body)) => body,
-                        Ok(Err(_)) | Err(_) => {
-                            let problem = Problem::unexpected_answer();
-                            return self.refuse_exchange(session, problem, record).await;
-                        }
-                    };
-                    return match refused_by_druid(&answer.head, &body) {
+                Ok(Whole { head, .. }) if head.status == StatusCode::NOT_FOUND => {}
+                Ok(Whole { head, body, .. }) => {
+                    return match refused_by_druid(&head, &body) {
                         Some(problem) => self.refuse_exchange(session, problem, record).await,
-                        None => {
-                            self.answer(session, Reply::of(&answer.head), body, record)
-                                .await
-                        }
+                        None => self.answer(session, Reply::of(&head), body, record).await,
                     };
                 }
                 Err(failure) => {
@@ -90,12 +85,11 @@ impl Gateway {
                 }
             }
         }
-        match each_task(session, principal, datasource, generation, plan).await {
+        match each_task(session, principal, datasource, generation, plan, record).await {
             Ok(0) => {
                 // As Druid 28 answers for a datasource without tasks: empty, labelled JSON.
                 let reply = Reply::json(StatusCode::NOT_FOUND);
-                self.answer(session, reply, bytes::Bytes::new(), record)
-                    .await;
+                self.answer(session, reply, Bytes::new(), record).await;
             }
             Ok(_) => {
                 let body = json!({ "dataSource": datasource.as_str() });
@@ -103,50 +97,75 @@ impl Gateway {
                 self.answer(session, Reply::json(StatusCode::OK), body.into(), record)
                     .await;
             }
-            Err(failure) => {
-                self.refuse_exchange(session, failed(&failure, true), record)
-                    .await
-            }
+            Err(problem) => self.refuse_exchange(session, *problem, record).await,
         }
     }
 }
 
-/// Shuts down every unfinished task of the datasource; tells how many there were.
+/// Shuts down every unfinished task of the datasource; tells how many there were. All of them have
+/// gone if it says so: what Druid refused to shut down is a problem.
 async fn each_task(
     session: &ServerSession,
     principal: &Principal,
     datasource: &DataSource,
     generation: &Generation,
     plan: Plan,
-) -> Result<usize, Failure> {
+    record: &mut Record<'_>,
+) -> Result<usize, Box<Problem>> {
     let mut ids = BTreeSet::new();
     for state in UNFINISHED {
         let name = encode_segment(datasource.as_str());
         let list = Request::get(format!("{PREFIX}/tasks?datasource={name}&state={state}"));
-        let mut answer = generation
-            .overlords
-            .exchange(&list, plan, &mut Trail::default())
-            .await?;
-        let text = timeout_at(plan.deadline, answer.whole(LARGEST))
-            .await
-            .map_err(|_| Failure::Late)?
-            .map_err(|_| Failure::Lost(None))?;
-        let tasks: Vec<Listed> = serde_json::from_slice(&text).map_err(|_| Failure::Lost(None))?;
+        let told = ask(&list, generation, plan, record).await?;
+        if let Some(problem) = refused_by_druid(&told.head, &told.body) {
+            return Err(Box::new(problem));
+        }
+        let tasks = match told.head.status {
+            StatusCode::OK => serde_json::from_slice::<Vec<Listed>>(&told.body).ok(),
+            _ => None,
+        };
+        let tasks = tasks.ok_or_else(|| Box::new(Problem::unexpected_answer()))?;
         let own = tasks
             .into_iter()
             .filter(|task| task.datasource.as_deref() == Some(datasource.as_str()));
         ids.extend(own.map(|task| task.id));
     }
     // All are known before the first one ends: a free slot lets the next one in.
+    let mut left = 0;
     for id in &ids {
         let mut shutdown = Request::post(format!("{PREFIX}/task/{}/shutdown", encode_segment(id)));
         shutdown.headers = forwarded_fields(session, principal, false);
-        let mut done = generation
-            .overlords
-            .exchange(&shutdown, plan, &mut Trail::default())
-            .await?;
-        // Read, so that the connection serves the next one; a 404 is a task that has gone.
-        let _ = timeout_at(plan.deadline, done.whole(LARGEST)).await;
+        let told = ask(&shutdown, generation, plan, record).await?;
+        match told.head.status {
+            // A 404 is a task that has gone by itself.
+            StatusCode::OK | StatusCode::NOT_FOUND => {}
+            StatusCode::UNAUTHORIZED => {
+                let problem = refused_by_druid(&told.head, &told.body);
+                return Err(Box::new(problem.unwrap_or_else(Problem::unexpected_answer)));
+            }
+            // The others are shut down all the same: who asks for this wants as few as can be.
+            _ => left += 1,
+        }
     }
-    Ok(ids.len())
+    match left {
+        0 => Ok(ids.len()),
+        left => Err(Box::new(Problem::not_shut_down(left, ids.len()))),
+    }
+}
+
+/// One exchange, its answer read whole, so that the connection serves the next one.
+async fn ask(
+    request: &Request,
+    generation: &Generation,
+    plan: Plan,
+    record: &mut Record<'_>,
+) -> Result<Whole, Box<Problem>> {
+    let begun = Instant::now();
+    let mut trail = Trail::default();
+    let overlords = &generation.overlords;
+    let answered = overlords
+        .exchange_whole(request, plan, LARGEST, &mut trail)
+        .await;
+    record.upstream(trail, overlords.nodes(), begun.elapsed());
+    answered.map_err(|failure| Box::new(failed(&failure, true)))
 }

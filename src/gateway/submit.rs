@@ -8,14 +8,12 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::answer::Reply;
-use super::body::Held;
 use super::exchange::{Gateway, Record};
-use super::generation::Generation;
+use super::generation::{Due, Generation};
 use super::problem::{Problem, rate_limit_fields, seconds};
 use super::relay::forwarded_fields;
 use crate::admission::{Admitted, Forward};
 use crate::druid::{DataSource, TaskId};
-use crate::listener::Arrival;
 use crate::quota::Charge;
 use crate::upstream::{Failure, Head, Plan, Request, Submission, Submitted, Trail};
 
@@ -27,10 +25,9 @@ impl Gateway {
     pub(super) async fn forward(
         &self,
         session: &mut ServerSession,
-        arrival: &Arrival,
         admitted: Admitted,
-        held: Option<Held>,
         generation: &Generation,
+        due: Due,
         record: &mut Record<'_>,
     ) {
         let Admitted {
@@ -43,6 +40,7 @@ impl Gateway {
         } = admitted;
         record.outcome.rule = Some(permit.role().clone());
         let adds = |reply: Reply| with_charge(reply.warnings(&warnings), charge.as_ref());
+        let deadline = due.by(route.endpoint.action);
         match forward {
             Forward::DryRun {
                 refused_by,
@@ -81,7 +79,7 @@ impl Gateway {
                     datasource,
                 };
                 let outcome = self
-                    .submit_task(&request, &submission, generation, record)
+                    .submit_task(&request, &submission, generation, deadline, record)
                     .await;
                 match outcome {
                     Ok((reply, body)) => self.answer(session, adds(reply), body, record).await,
@@ -98,6 +96,7 @@ impl Gateway {
                     &route,
                     Some(body),
                     generation,
+                    deadline,
                     record,
                     &adds,
                 )
@@ -107,16 +106,24 @@ impl Gateway {
                 }
             }
             Forward::ShutdownAll(datasource) => {
-                self.shutdown_all(session, &principal, &route, &datasource, generation, record)
-                    .await;
+                self.shutdown_all(
+                    session,
+                    &principal,
+                    &route,
+                    &datasource,
+                    generation,
+                    deadline,
+                    record,
+                )
+                .await;
             }
             Forward::Relay { body } => {
-                self.relay(session, &principal, &route, body, generation, record, &adds)
-                    .await;
+                self.relay(
+                    session, &principal, &route, body, generation, deadline, record, &adds,
+                )
+                .await;
             }
         }
-        let _ = arrival;
-        drop(held);
     }
 
     async fn submit_task(
@@ -124,12 +131,13 @@ impl Gateway {
         request: &Request,
         submission: &Submission,
         generation: &Generation,
+        deadline: Instant,
         record: &mut Record<'_>,
     ) -> Result<(Reply, Bytes), Problem> {
         let begun = Instant::now();
         let plan = Plan {
             repeatable: false,
-            deadline: begun + generation.settings.submission_deadline,
+            deadline,
             unavailable_is_an_answer: false,
         };
         let mut trail = Trail::default();

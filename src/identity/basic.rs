@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use super::cache::{Cache, Fingerprint, Fingerprints};
 use super::password;
-use crate::caller::{Credentials, Principal};
+use crate::caller::{Credentials, Principal, Source};
 
 /// Password checks that run at the same time.
 const CHECKS_AT_ONCE: usize = 2;
@@ -106,14 +106,14 @@ pub struct Authenticator {
 #[derive(Default)]
 struct Waiting {
     total: usize,
-    by_source: HashMap<IpAddr, usize>,
+    by_source: HashMap<Source, usize>,
     by_login: HashMap<Fingerprint, Arc<AsyncMutex<()>>>,
 }
 
 /// A place in the queue, given back on drop.
 struct Place<'a> {
     authenticator: &'a Authenticator,
-    source: IpAddr,
+    source: Source,
 }
 
 impl Drop for Place<'_> {
@@ -232,6 +232,7 @@ impl Authenticator {
     }
 
     fn place(&self, source: IpAddr) -> Option<Place<'_>> {
+        let source = Source::from(source);
         let mut waiting = self.waiting();
         let of_source = waiting.by_source.get(&source).copied().unwrap_or(0);
         if waiting.total >= WAITING || of_source >= WAITING_PER_SOURCE {
@@ -360,11 +361,14 @@ mod tests {
             .expect("open");
         let mut flood = Vec::new();
         for number in 0..WAITING_PER_SOURCE + 5 {
+            // The addresses of one IPv6 network are one source.
+            let number = u16::try_from(number).expect("few");
+            let here = IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, number]);
             let (authenticator, users) = (authenticator.clone(), users.clone());
             flood.push(tokio::spawn(async move {
                 let credentials = basic("etl", &format!("guess{number}"));
                 authenticator
-                    .authenticate(&users, &credentials, HERE, Duration::ZERO)
+                    .authenticate(&users, &credentials, here, Duration::ZERO)
                     .await
             }));
         }

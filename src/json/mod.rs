@@ -38,5 +38,26 @@ impl Default for Limits {
     }
 }
 
+/// What [`Document::read`] takes for a value, keys included, at most: a cell of 20 bytes and, for
+/// each key, which always has a value, 8 bytes in a list that doubles as it grows and 32 while keys
+/// that collide are compared.
+const MOST_PER_VALUE: usize = 20 + (2 * 8 + 32) / 2;
+
+/// No fewer than the values of a text, keys included: each but the first stands behind one of
+/// these bytes. Inside strings they count too, so a long text seems to have more than it has.
+fn most_values(text: &[u8], limits: &Limits) -> usize {
+    let counted = text
+        .iter()
+        .filter(|byte| matches!(byte, b',' | b':' | b'[' | b'{'))
+        .count();
+    (counted + 1).min(limits.values)
+}
+
+/// The bytes that reading a text takes at most, beside the text itself. A value can be two bytes
+/// of text (`0,`), so no factor of the text's length would do.
+pub fn memory_to_read(text: &[u8], limits: &Limits) -> usize {
+    most_values(text, limits) * MOST_PER_VALUE
+}
+
 #[cfg(test)]
 mod tests;

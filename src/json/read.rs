@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::document::{Cell, Document, Kind, Span};
 use super::invalid::{Invalid, InvalidKind};
 use super::node::push_token;
-use super::{Limits, scan, text};
+use super::{Limits, most_values, scan, text};
 
 /// An open array or object.
 struct Open {
@@ -51,8 +51,8 @@ impl Document {
         let mut reader = Reader {
             bytes: &bytes,
             limits: *limits,
-            // A real spec has a value in some 13 bytes.
-            cells: Vec::with_capacity((bytes.len() / 12).clamp(16, 1 << 16)),
+            // Enough for all: a list that doubles would take three times as much at its worst.
+            cells: Vec::with_capacity(most_values(&bytes, limits)),
             open: Vec::new(),
             keys: Vec::new(),
             at: 0,

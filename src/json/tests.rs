@@ -393,3 +393,37 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn memory_is_asked_for_before_it_is_taken() {
+    fn values(node: Node<'_>) -> usize {
+        let elements: usize = node.elements().map(values).sum();
+        let entries: usize = node.entries().map(|(_, child)| 1 + values(child)).sum();
+        1 + elements + entries
+    }
+    let limits = Limits::default();
+    // The dense ones are told exactly; text that looks like structure is told as too much.
+    for (text, told) in [
+        ("0".to_owned(), Some(1)),
+        ("[]".to_owned(), None),
+        (format!("[0{}]", ",0".repeat(9_999)), Some(10_001)),
+        (format!("[\"\"{}]", ",\"\"".repeat(999)), Some(1_001)),
+        (format!("{}0{}", "[".repeat(60), "]".repeat(60)), Some(61)),
+        (r#"{"a":{"b":{"c":1}},"d":[1,2]}"#.to_owned(), Some(11)),
+        (r#"{"a":"[{:,"}"#.to_owned(), None),
+    ] {
+        let most = most_values(text.as_bytes(), &limits);
+        let real = values(read(&text).expect("valid").root());
+        assert!(real <= most, "{text:.40}: {real} of {most}");
+        assert!(
+            told.is_none_or(|told| told == most && told == real),
+            "{text:.40}"
+        );
+        assert_eq!(memory_to_read(text.as_bytes(), &limits), most * 44);
+    }
+    let few = Limits {
+        values: 5,
+        ..limits
+    };
+    assert_eq!(most_values(b"[0,0,0,0,0,0,0,0]", &few), 5);
+}

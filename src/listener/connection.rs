@@ -13,9 +13,10 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::accept::{Arrival, Listener, Serve};
+use super::chunks::Chunks;
 use super::drain::{Drain, Phase};
-use super::head::{self, Limits, Refused};
-use super::stream::Joined;
+use super::head::{self, Framing, Limits, Refused};
+use super::stream::{Joined, Watched};
 
 /// A connection accepted just before the closing phase may still have its first request on the
 /// way (1 of 4,670 restarts under load met this): it gets this much more.
@@ -25,6 +26,12 @@ const LAST_CALL: Duration = Duration::from_secs(1);
 const LINGER_BYTES: usize = 256 * 1024;
 /// For how long.
 const LINGER: Duration = Duration::from_millis(500);
+
+/// What came of the body with the header is judged with it; what comes later breaks the body off.
+const MALFORMED_CHUNKS: Refused = Refused {
+    status: 400,
+    reason: "the body's chunks are malformed, or carry extensions or trailers",
+};
 
 /// Deadlines and bounds of connections.
 #[derive(Debug, Clone)]
@@ -76,23 +83,32 @@ impl<S: Serve> Listener<S> {
         // Answers are joined by us; waiting for more would only delay them.
         let _ = tcp.set_nodelay(true);
         let plain = L4Stream::from(tcp);
+        let body = Watched::default();
         let mut stream: Stream = match &self.acceptor {
-            None => Box::new(Joined::new(plain)),
+            None => Box::new(Joined::new(plain, body.clone())),
             Some(acceptor) => {
                 let limit = self.settings.load().tls_handshake_timeout;
                 match timeout(limit, acceptor.tls_handshake(plain)).await {
-                    Ok(Ok(encrypted)) => Box::new(Joined::new(encrypted)),
+                    Ok(Ok(encrypted)) => Box::new(Joined::new(encrypted, body.clone())),
                     Ok(Err(_)) | Err(_) => return self.serve.turned_away(Verdict::HandshakeFailed),
                 }
             }
         };
         let mut fresh = true;
         loop {
+            body.set(None);
             let settings = self.settings.load_full();
             let mut block = BytesMut::with_capacity(1024);
             let read = read_head(&mut stream, &mut block, &settings, &self.drain, fresh).await;
             let (checked, at) = match read {
-                Ok(read) => read,
+                Ok(Read {
+                    checked,
+                    chunks,
+                    at,
+                }) => {
+                    body.set(chunks);
+                    (checked, at)
+                }
                 Err(Stop::Close) => {
                     let _ = stream.shutdown().await;
                     return;
@@ -127,6 +143,15 @@ impl<S: Serve> Listener<S> {
     }
 }
 
+/// A header block that passed.
+struct Read {
+    checked: head::Checked,
+    /// The body behind it, as far as it has come, if it is chunked.
+    chunks: Option<Chunks>,
+    /// When its first byte came.
+    at: Instant,
+}
+
 /// Reads one header block; what came of the body with it stays behind it in `block`.
 async fn read_head(
     stream: &mut Stream,
@@ -134,7 +159,7 @@ async fn read_head(
     settings: &Settings,
     drain: &Drain,
     fresh: bool,
-) -> Result<(head::Checked, Instant), Stop> {
+) -> Result<Read, Stop> {
     let wait = if fresh {
         settings.first_byte_timeout
     } else {
@@ -153,10 +178,21 @@ async fn read_head(
     loop {
         if let Some(end) = head::end(block) {
             let header = block.get(..end).unwrap_or_default();
-            return match head::check(header, &settings.limits) {
-                Ok(checked) => Ok((checked, at)),
-                Err(refused) => Err(Stop::Refuse(refused, at)),
-            };
+            let checked = head::check(header, &settings.limits)
+                .map_err(|refused| Stop::Refuse(refused, at))?;
+            let mut chunks = None;
+            if checked.framing == Framing::Chunked {
+                let body = block.get(end..).unwrap_or_default();
+                chunks
+                    .insert(Chunks::default())
+                    .push(body)
+                    .map_err(|_| Stop::Refuse(MALFORMED_CHUNKS, at))?;
+            }
+            return Ok(Read {
+                checked,
+                chunks,
+                at,
+            });
         }
         if block.len() > settings.limits.bytes {
             let refused = Refused {

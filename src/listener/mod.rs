@@ -7,6 +7,7 @@
 //! Pingora's HTTP/1 server, which never has to read a header itself.
 
 mod accept;
+mod chunks;
 mod connection;
 mod drain;
 pub mod head;

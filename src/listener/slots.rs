@@ -1,8 +1,10 @@
-//! Connections at once: in all, and of one address.
+//! Connections at once: in all, and of one source.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::caller::Source;
 
 /// Counts connections.
 #[derive(Debug, Default)]
@@ -13,14 +15,14 @@ pub(super) struct Slots {
 #[derive(Debug, Default)]
 struct Counts {
     total: usize,
-    by_source: HashMap<IpAddr, usize>,
+    by_source: HashMap<Source, usize>,
 }
 
 /// One connection's place, given back on drop: after a failed handshake or a panic too.
 #[derive(Debug)]
 pub(super) struct Slot {
     slots: Arc<Slots>,
-    source: IpAddr,
+    source: Source,
 }
 
 impl Slots {
@@ -31,7 +33,7 @@ impl Slots {
         most: usize,
         most_per_source: usize,
     ) -> Option<Slot> {
-        let source = source.to_canonical();
+        let source = Source::from(source);
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let of_source = counts.by_source.get(&source).copied().unwrap_or(0);
         if counts.total >= most || of_source >= most_per_source {
@@ -90,6 +92,15 @@ mod tests {
         drop(first);
         assert_eq!(slots.taken(), 2);
         assert!(slots.take(address(3), 3, 2).is_some());
+    }
+
+    #[test]
+    fn the_addresses_of_one_ipv6_network_are_one_source() {
+        let slots = Arc::new(Slots::default());
+        let address = |text: &str| text.parse::<IpAddr>().expect("an address");
+        let _slot = slots.take(address("2001:db8::1"), 9, 1).expect("free");
+        assert!(slots.take(address("2001:db8::2"), 9, 1).is_none());
+        assert!(slots.take(address("2001:db8:0:1::1"), 9, 1).is_some());
     }
 
     #[test]

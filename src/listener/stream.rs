@@ -2,7 +2,7 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use async_trait::async_trait;
@@ -15,6 +15,8 @@ use pingora::protocols::{
 use pingora::protocols::{SocketDigest, TimingDigest};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, BufWriter, ReadBuf};
 
+use super::chunks::{Chunks, Malformed};
+
 /// Answers up to this size leave in one write.
 const WRITE_BUFFER: usize = 4 * 1024;
 
@@ -22,12 +24,33 @@ const WRITE_BUFFER: usize = 4 * 1024;
 #[derive(Debug)]
 pub(super) struct Joined<S> {
     inner: BufWriter<S>,
+    body: Watched,
+}
+
+/// The chunked body that is being read from a connection, if there is one: its bytes are checked
+/// on their way to Pingora.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Watched(Arc<Mutex<Option<Chunks>>>);
+
+impl Watched {
+    /// Watches another body, or none.
+    pub(super) fn set(&self, body: Option<Chunks>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = body;
+    }
+
+    fn push(&self, bytes: &[u8]) -> Result<(), Malformed> {
+        match &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(chunks) => chunks.push(bytes),
+            None => Ok(()),
+        }
+    }
 }
 
 impl<S: IO> Joined<S> {
-    pub(super) fn new(stream: S) -> Joined<S> {
+    pub(super) fn new(stream: S, body: Watched) -> Joined<S> {
         Joined {
             inner: BufWriter::with_capacity(WRITE_BUFFER, stream),
+            body,
         }
     }
 }
@@ -38,7 +61,17 @@ impl<S: IO> AsyncRead for Joined<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(self.inner.get_mut()).poll_read(cx, buf)
+        let before = buf.filled().len();
+        let read = Pin::new(self.inner.get_mut()).poll_read(cx, buf);
+        if let Err(malformed) = self
+            .body
+            .push(buf.filled().get(before..).unwrap_or_default())
+        {
+            buf.set_filled(before);
+            let error = io::Error::new(io::ErrorKind::InvalidData, malformed);
+            return Poll::Ready(Err(error));
+        }
+        read
     }
 }
 

@@ -36,7 +36,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
         .query(&["state", "datasource", "createdTimeInterval", "max", "type"]),
     // The documentation gives these four what `/tasks` has, less `state`. Druid ignores all of it
     // but `type` for running tasks, and takes an `n` for complete ones (run on 28.0.0 and 33.0.0):
-    // by `datasource` it is the gateway that filters.
+    // with any of it `/tasks` is asked (`Route::upstream_target`).
     get("/waitingTasks", Op::ListWaitingTasks, Origin::Query)
         .reads(Disclosure::TaskList)
         .query(&["datasource", "createdTimeInterval", "max", "type"]),

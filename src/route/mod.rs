@@ -124,7 +124,23 @@ impl Route {
     }
 
     /// The target that is sent upstream: canonical path and canonical query.
+    ///
+    /// Druid's documentation gives the four old lists the parameters of `/tasks`, and calls each
+    /// equivalent to `/tasks?state=…`; Druid ignores them all there but `type` for running tasks (run
+    /// on 28.0.0 and 33.0.0). So whoever uses one is given what it is said to be equivalent to.
     pub fn upstream_target(&self) -> String {
+        let (state, known) = match self.endpoint.operation {
+            Operation::ListCompleteTasks => ("complete", "n"),
+            Operation::ListRunningTasks => ("running", "type"),
+            Operation::ListPendingTasks => ("pending", ""),
+            Operation::ListWaitingTasks => ("waiting", ""),
+            _ => ("", ""),
+        };
+        if !state.is_empty() && self.query.has_other_than(known) {
+            let mut target = format!("{PREFIX}/tasks?state={state}");
+            self.query.write_filters(&mut target);
+            return target;
+        }
         let mut target = self.path.to_string();
         self.query.write_to(&mut target);
         target

@@ -95,16 +95,9 @@ impl Query {
             .map(|(_, value)| value.as_deref().unwrap_or(""))
     }
 
-    /// Is the key there at all?
-    pub fn has(&self, key: &str) -> bool {
-        self.pairs.iter().any(|(known, _)| *known == key)
-    }
-
-    /// Without this key.
-    #[must_use]
-    pub fn without(mut self, key: &str) -> Query {
-        self.pairs.retain(|(known, _)| *known != key);
-        self
+    /// Is there any key but this one?
+    pub(super) fn has_other_than(&self, key: &str) -> bool {
+        self.pairs.iter().any(|(known, _)| *known != key)
     }
 
     /// Is the verdict all that is asked for?
@@ -112,15 +105,39 @@ impl Query {
         self.dry_run
     }
 
+    /// What an old list's query is to `/tasks`, behind a first parameter. Both `n` and `max` are the
+    /// most tasks to list: the smaller one holds.
+    pub(super) fn write_filters(&self, target: &mut String) {
+        let most = |key| self.get(key).map(|text| (text, text.parse::<u32>()));
+        let n_is_most = match (most("n"), most("max")) {
+            (Some((_, Ok(n))), Some((_, Ok(max)))) => n < max,
+            (n, max) => n.is_some() && max.is_none(),
+        };
+        for (key, value) in &self.pairs {
+            let name = match *key {
+                "n" if n_is_most => "max",
+                "max" if n_is_most => continue,
+                "n" => continue,
+                other => other,
+            };
+            write_pair(target, '&', name, value.as_deref());
+        }
+    }
+
     pub(super) fn write_to(&self, target: &mut String) {
         for (index, (key, value)) in self.pairs.iter().enumerate() {
-            target.push(if index == 0 { '?' } else { '&' });
-            target.push_str(key);
-            if let Some(value) = value {
-                target.push('=');
-                write_escaped(target, value);
-            }
+            let separator = if index == 0 { '?' } else { '&' };
+            write_pair(target, separator, key, value.as_deref());
         }
+    }
+}
+
+fn write_pair(target: &mut String, separator: char, key: &str, value: Option<&str>) {
+    target.push(separator);
+    target.push_str(key);
+    if let Some(value) = value {
+        target.push('=');
+        write_escaped(target, value);
     }
 }
 

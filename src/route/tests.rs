@@ -244,9 +244,46 @@ fn queries() {
         (
             "GET",
             "/completeTasks?createdTimeInterval=2015-09-12_2015-09-13&max=10&type=kill",
-            Ok("/completeTasks?createdTimeInterval=2015-09-12_2015-09-13&max=10&type=kill"),
+            Ok("/tasks?state=complete&createdTimeInterval=2015-09-12_2015-09-13&max=10&type=kill"),
         ),
-        ("GET", "/waitingTasks?max=1", Ok("/waitingTasks?max=1")),
+        (
+            "GET",
+            "/waitingTasks?max=1",
+            Ok("/tasks?state=waiting&max=1"),
+        ),
+        (
+            "GET",
+            "/pendingTasks?datasource=a%20b&type=c",
+            Ok("/tasks?state=pending&datasource=a%20b&type=c"),
+        ),
+        // What Druid knows of them is asked as it came.
+        (
+            "GET",
+            "/runningTasks?type=kill",
+            Ok("/runningTasks?type=kill"),
+        ),
+        (
+            "GET",
+            "/runningTasks?type=kill&max=1",
+            Ok("/tasks?state=running&type=kill&max=1"),
+        ),
+        ("GET", "/completeTasks", Ok("/completeTasks")),
+        ("GET", "/completeTasks?n=5", Ok("/completeTasks?n=5")),
+        (
+            "GET",
+            "/completeTasks?n=5&max=7",
+            Ok("/tasks?state=complete&max=5"),
+        ),
+        (
+            "GET",
+            "/completeTasks?max=7&type=a&n=9",
+            Ok("/tasks?state=complete&max=7&type=a"),
+        ),
+        (
+            "GET",
+            "/completeTasks?n=x&max=7",
+            Ok("/tasks?state=complete&max=7"),
+        ),
         ("GET", "/completeTasks?state=running", Err("400")),
         ("GET", "/tasks?type=a+b", Ok("/tasks?type=a%20b")),
         ("GET", "/tasks?type=a%2Bb", Ok("/tasks?type=a%2Bb")),
@@ -272,7 +309,7 @@ fn queries() {
         (
             "GET",
             "/completeTasks?datasource=a&n=5",
-            Ok("/completeTasks?datasource=a&n=5"),
+            Ok("/tasks?state=complete&datasource=a&max=5"),
         ),
         // Unknown, misplaced and malformed ones.
         ("GET", "/tasks?Datasource=a", Err("400")),

@@ -17,13 +17,13 @@ use tokio::task::JoinHandle;
 
 use crate::admin;
 use crate::config::{self, Config, LoadError};
-use crate::gateway::{BodyMemory, Gateway, Parts};
+use crate::gateway::{Gateway, Parts};
 use crate::identity::{Authenticator, InvalidUser};
 use crate::listener::{self, Drain, Listener, Phase, TlsError};
 use crate::quota::{Clock, Limiter};
 use crate::schema::TableError;
 use crate::telemetry::{AccessLog, Metrics, Readings, Telemetry};
-use crate::upstream::{CaError, Overlords, Owners};
+use crate::upstream::{CaError, Memory, Overlords, Owners};
 use parts::{access_log, edge, generation, socket, upstream};
 use reload::Reloader;
 
@@ -62,6 +62,9 @@ pub enum StartError {
         /// Why not.
         source: io::Error,
     },
+    /// An admin socket that was handed over, open to others.
+    #[error("off loopback the admin listener needs a `token`: its socket is at {0}")]
+    AdminNeedsToken(SocketAddr),
     /// A file for the access log.
     #[error("cannot open the access log {path}")]
     AccessLog {
@@ -191,6 +194,12 @@ impl Server {
         let mut sockets = ListenFd::from_env();
         let downstream = socket(&mut sockets, 0, config.listener.address).await?;
         let admin = socket(&mut sockets, 1, config.admin.address).await?;
+        // The configuration was checked for its own address; a socket that was handed over has
+        // another.
+        let admin_address = admin.local_addr().map_err(StartError::System)?;
+        if !admin_address.ip().to_canonical().is_loopback() && config.admin.token.is_none() {
+            return Err(StartError::AdminNeedsToken(admin_address));
+        }
         let acceptor = match &config.listener.tls {
             Some(files) => Some(listener::acceptor(&files.certificate, &files.key)?),
             None => None,
@@ -204,14 +213,15 @@ impl Server {
         let access_log = access_log(&config.telemetry.access_log)?;
         let metrics = Arc::new(Metrics::new(config.telemetry.max_datasource_labels));
         let drain = Arc::new(Drain::default());
-        let upstream = upstream(&config)?;
+        let memory = Memory::new(config.validation.body_memory);
+        let upstream = upstream(&config, &memory)?;
         let generation = generation(&config, 1, &upstream, &limiter)?;
         let gateway = Arc::new(Gateway::new(Parts {
             generation,
             authenticator: Authenticator::new(&random::<32>()?),
             telemetry: Telemetry::new(metrics, access_log.clone()),
             drain: drain.clone(),
-            body_memory: BodyMemory::new(config.validation.body_memory),
+            body_memory: memory,
             wall_clock,
             clock,
             seed: u32::from_le_bytes(random::<4>()?),
@@ -304,7 +314,7 @@ impl Server {
                 reloader.reload();
             }
         }
-        let drained = drained(&self.drain, &self.config.drain);
+        let drained = drained(&self.drain, &reloader.config.drain);
         let whole = tokio::select! {
             whole = drained => whole,
             _ = terminate.recv() => self.drain.connections() == 0,

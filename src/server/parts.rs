@@ -20,7 +20,7 @@ use crate::listener;
 use crate::policy::PolicySet;
 use crate::quota::Limiter;
 use crate::telemetry::AccessLog;
-use crate::upstream::{Node, Overlords, Owners};
+use crate::upstream::{Memory, Node, Overlords, Owners};
 
 pub(super) async fn socket(
     sockets: &mut ListenFd,
@@ -59,7 +59,7 @@ fn append(path: &Path) -> Result<std::fs::File, StartError> {
         })
 }
 
-pub(super) fn upstream(config: &Config) -> Result<Upstream, StartError> {
+pub(super) fn upstream(config: &Config, memory: &Memory) -> Result<Upstream, StartError> {
     let from = config.upstream.clone();
     let authorization = match &from.credentials {
         None => None,
@@ -88,6 +88,7 @@ pub(super) fn upstream(config: &Config) -> Result<Upstream, StartError> {
         write_timeout: from.write_timeout,
         idle_timeout: from.idle_timeout,
         wall_clock,
+        memory: memory.clone(),
     };
     let overlords = Overlords::new(settings, u64::from_le_bytes(random::<8>()?))?;
     let owners = Arc::new(Owners::new(overlords.clone()));

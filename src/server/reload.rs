@@ -72,7 +72,7 @@ impl Reloader {
         }
         let number = self.state.generation.load(Ordering::Relaxed) + 1;
         let changed = (config.upstream != self.upstream.config)
-            .then(|| upstream(&config))
+            .then(|| upstream(&config, self.upstream.overlords.memory()))
             .transpose()?;
         let side = changed.as_ref().unwrap_or(&self.upstream);
         let generation = match generation(&config, number, side, &self.limiter) {

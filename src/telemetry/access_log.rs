@@ -115,3 +115,92 @@ impl std::fmt::Debug for AccessLog {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::telemetry::outcome::tests::sample;
+
+    /// What each write brought; refuses them all if told to.
+    #[derive(Clone, Default)]
+    struct Writes {
+        each: Arc<Mutex<Vec<Vec<u8>>>>,
+        broken: bool,
+    }
+
+    impl Write for Writes {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            if self.broken {
+                return Err(std::io::ErrorKind::StorageFull.into());
+            }
+            lock(&self.each).push(bytes.to_vec());
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn log(broken: bool) -> (AccessLog, Arc<Mutex<Vec<Vec<u8>>>>) {
+        let writes = Writes {
+            broken,
+            ..Writes::default()
+        };
+        let each = writes.each.clone();
+        (AccessLog::with(Some(Box::new(writes))), each)
+    }
+
+    #[test]
+    fn lines_that_waited_together_are_written_together() {
+        let (log, writes) = log(false);
+        for number in 0..100 {
+            let mut outcome = sample();
+            outcome.request_id = format!("{number}");
+            log.write(&outcome);
+        }
+        assert!(lock(&writes).is_empty(), "nobody waits for the sink");
+        log.flush();
+        log.flush();
+        let written = lock(&writes).concat();
+        assert_eq!(lock(&writes).len(), 1, "in one write");
+        let lines = written.split_inclusive(|byte| *byte == b'\n');
+        let ids: Vec<String> = lines
+            .map(|line| {
+                let line: serde_json::Value = serde_json::from_slice(line).expect("JSON");
+                line["request_id"].as_str().expect("text").to_owned()
+            })
+            .collect();
+        let expected: Vec<String> = (0..100).map(|number| number.to_string()).collect();
+        assert_eq!(ids, expected, "each once and in order");
+        log.write(&sample());
+        drop(log);
+        assert_eq!(lock(&writes).len(), 2, "the end loses nothing");
+    }
+
+    #[test]
+    fn what_does_not_fit_is_dropped_and_counted() {
+        let (log, writes) = log(false);
+        let mut outcome = sample();
+        outcome.path = "x".repeat(1 << 20);
+        for _ in 0..10 {
+            log.write(&outcome);
+        }
+        // Seven of a little more than a mebibyte fit into eight.
+        assert_eq!(log.dropped(), 3);
+        log.flush();
+        assert!(lock(&writes).concat().len() <= MOST_WAITING);
+        log.write(&outcome);
+        assert_eq!(log.dropped(), 3, "there is room again");
+    }
+
+    #[test]
+    fn what_the_sink_does_not_take_is_counted() {
+        let (log, _) = log(true);
+        for _ in 0..5 {
+            log.write(&sample());
+        }
+        log.flush();
+        assert_eq!(log.dropped(), 5);
+    }
+}

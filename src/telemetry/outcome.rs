@@ -98,6 +98,8 @@ pub struct Outcome {
     pub path: String,
     /// The endpoint, from the route table; `none` before it is known.
     pub operation: &'static str,
+    /// What a grant must allow for it; `none` before it is known.
+    pub action: &'static str,
     /// What the request reads or writes, at most ten.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub datasources: Vec<String>,
@@ -147,8 +149,37 @@ fn millis<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S:
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+
+    /// A submission that Druid accepted.
+    pub(in crate::telemetry) fn sample() -> Outcome {
+        Outcome {
+            time: "2026-01-01T00:00:00.000Z".to_owned(),
+            request_id: "0000000100000001".to_owned(),
+            source: IpAddr::from([127, 0, 0, 1]),
+            principal: Some("etl".into()),
+            method: "POST".to_owned(),
+            path: "/druid/indexer/v1/task".to_owned(),
+            operation: "submit-task",
+            action: "submit",
+            datasources: vec!["wiki".to_owned()],
+            subject: Some("t".to_owned()),
+            status: 200,
+            stage: Stage::Done,
+            code: None,
+            rule: Some("writer".into()),
+            findings: Vec::new(),
+            audited: false,
+            upstream: Some("127.0.0.1:8090".to_owned()),
+            attempts: 1,
+            duration: Duration::from_millis(2),
+            upstream_time: Duration::from_millis(1),
+            received: 10,
+            sent: 20,
+            cut: false,
+        }
+    }
 
     #[test]
     fn every_stage_is_named_once_and_as_serde_names_it() {

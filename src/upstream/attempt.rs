@@ -4,17 +4,21 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::protocols::http::client::HttpSession;
 use pingora::upstreams::peer::HttpPeer;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::{Node, Overlords};
+use super::answer::Answer;
+use super::{Held, Node, Overlords};
 
 /// A node's name is looked up again after this time.
 const ADDRESS_LIFETIME: Duration = Duration::from_secs(30);
+
+/// What a node takes within the write timeout.
+const PIECE: usize = 64 * 1024;
 
 /// A request as it goes upstream, whole.
 #[derive(Debug, Clone)]
@@ -77,30 +81,11 @@ pub enum SendError {
     Late,
 }
 
-/// Why an answer's body ended early.
-#[derive(Debug, thiserror::Error)]
-pub enum ReadError {
-    /// The node closed the connection or paused too long.
-    #[error("the Overlord's answer was cut")]
-    Cut(#[source] Box<pingora::Error>),
-    /// Longer than the reader wants.
-    #[error("the Overlord's answer is larger than {limit} bytes")]
-    TooLarge {
-        /// The limit.
-        limit: usize,
-    },
-}
-
-/// An answer whose header is here and whose body is still coming. Dropping it closes the
-/// connection; reading it to its end gives the connection back to the pool.
-pub struct Answer {
-    /// Status and headers.
-    pub head: Head,
-    first: Option<Bytes>,
-    session: Option<HttpSession>,
+/// A connection on which nothing of a request has been sent yet.
+pub(super) struct Connected {
+    session: HttpSession,
     peer: HttpPeer,
-    overlords: Arc<Overlords>,
-    whole_request_written: bool,
+    index: usize,
 }
 
 /// The nodes' addresses, looked up now and then: Pingora's own look-up blocks and panics.
@@ -137,11 +122,13 @@ impl Addresses {
 }
 
 impl Overlords {
-    async fn peer(&self, index: usize) -> Result<(HttpPeer, &Node), SendError> {
-        let node =
-            self.settings.nodes.get(index).ok_or_else(|| {
-                SendError::NotFound(std::io::Error::other("there is no such node"))
-            })?;
+    fn node(&self, index: usize) -> Result<&Node, SendError> {
+        let node = self.settings.nodes.get(index);
+        node.ok_or_else(|| SendError::NotFound(std::io::Error::other("there is no such node")))
+    }
+
+    async fn peer(&self, index: usize) -> Result<HttpPeer, SendError> {
+        let node = self.node(index)?;
         let address = timeout(
             self.settings.connect_timeout,
             self.addresses.of(index, node),
@@ -155,32 +142,57 @@ impl Overlords {
         peer.options.read_timeout = Some(self.settings.response_timeout);
         peer.options.write_timeout = Some(self.settings.write_timeout);
         peer.options.idle_timeout = Some(self.settings.idle_timeout);
-        Ok((peer, node))
+        Ok(peer)
     }
 
-    /// Sends `request` to a node and waits for the answer's header, until `deadline` at most.
+    /// A connection to a node, from the pool or a new one, until `deadline` at most.
+    ///
+    /// # Errors
+    /// `NotSent` and `NotFound`: nothing has been sent.
+    pub(super) async fn connect(
+        &self,
+        index: usize,
+        deadline: Instant,
+    ) -> Result<Connected, SendError> {
+        let connecting = async {
+            let peer = self.peer(index).await?;
+            match self.connector.get_http_session(&peer).await {
+                Ok((session, _reused)) => Ok(Connected {
+                    session,
+                    peer,
+                    index,
+                }),
+                Err(error) => {
+                    self.addresses.forget(index);
+                    Err(SendError::NotSent(error))
+                }
+            }
+        };
+        timeout_at(deadline, connecting).await.unwrap_or_else(|_| {
+            let late = pingora::Error::new(pingora::ErrorType::ConnectTimedout);
+            Err(SendError::NotSent(late))
+        })
+    }
+
+    /// Sends `request` on a connection and waits for the answer's header, until `deadline` at most.
     ///
     /// # Errors
     /// [`SendError`]; only `NotSent` and `NotFound` say that nothing arrived.
     pub(super) async fn send(
         self: &Arc<Self>,
-        index: usize,
+        connected: Connected,
         request: &Request,
         deadline: Instant,
     ) -> Result<Answer, SendError> {
-        let (peer, node) = self.peer(index).await?;
+        let Connected {
+            mut session,
+            peer,
+            index,
+        } = connected;
+        let node = self.node(index)?;
         let head = self
             .request_header(node, request)
             .map_err(SendError::NotSent)?;
-        let connected = timeout_at(deadline, self.connector.get_http_session(&peer)).await;
-        let (mut session, _reused) = match connected {
-            Ok(Ok(connected)) => connected,
-            Ok(Err(error)) => {
-                self.addresses.forget(index);
-                return Err(SendError::NotSent(error));
-            }
-            Err(_) => return Err(SendError::Late),
-        };
         // The connector leaves PeerOptions' timeouts to Pingora's proxy, which is not used here.
         session.set_write_timeout(Some(self.settings.write_timeout));
         session.set_read_timeout(Some(self.settings.response_timeout));
@@ -212,6 +224,7 @@ impl Overlords {
             peer,
             overlords: self.clone(),
             whole_request_written: wrote,
+            held: Held::default(),
         })
     }
 
@@ -251,7 +264,7 @@ async fn write_and_wait(
 ) -> Result<bool, Box<pingora::Error>> {
     session.write_request_header(head).await?;
     let wrote = match body {
-        Some(body) => match session.write_request_body(body, true).await {
+        Some(body) => match write_pieces(session, body).await {
             Ok(()) => session.finish_request_body().await,
             failed => failed,
         },
@@ -271,70 +284,14 @@ async fn write_and_wait(
     }
 }
 
-impl Answer {
-    /// Reads the first piece of the body, so that a cut before it can still be mended.
-    pub(super) async fn prefetch(&mut self) -> Result<(), ReadError> {
-        if self.first.is_none() {
-            self.first = self.read().await?;
-        }
-        Ok(())
+/// Pingora's timeout is for a whole call, ours for a piece: a slow node takes a large body too.
+async fn write_pieces(
+    session: &mut HttpSession,
+    mut body: Bytes,
+) -> Result<(), Box<pingora::Error>> {
+    while body.len() > PIECE {
+        let piece = body.split_to(PIECE);
+        session.write_request_body(piece, false).await?;
     }
-
-    /// The next piece of the body; `None` at its end.
-    ///
-    /// # Errors
-    /// [`ReadError::Cut`]
-    pub async fn chunk(&mut self) -> Result<Option<Bytes>, ReadError> {
-        match self.first.take() {
-            Some(first) => Ok(Some(first)),
-            None => self.read().await,
-        }
-    }
-
-    async fn read(&mut self) -> Result<Option<Bytes>, ReadError> {
-        let Some(session) = self.session.as_mut() else {
-            return Ok(None);
-        };
-        loop {
-            match session.read_response_body().await {
-                Ok(Some(chunk)) if chunk.is_empty() => {}
-                Ok(Some(chunk)) => return Ok(Some(chunk)),
-                Ok(None) => break,
-                Err(error) => return Err(ReadError::Cut(error)),
-            }
-        }
-        if let Some(session) = self.session.take()
-            && self.whole_request_written
-        {
-            let idle = Some(self.overlords.settings.idle_timeout);
-            self.overlords
-                .connector
-                .release_http_session(session, &self.peer, idle)
-                .await;
-        }
-        Ok(None)
-    }
-
-    /// Reads the rest of the body, up to `limit` bytes.
-    ///
-    /// # Errors
-    /// [`ReadError`]
-    pub async fn whole(&mut self, limit: usize) -> Result<Bytes, ReadError> {
-        let mut whole = BytesMut::new();
-        while let Some(chunk) = self.chunk().await? {
-            if whole.len() + chunk.len() > limit {
-                return Err(ReadError::TooLarge { limit });
-            }
-            whole.extend_from_slice(&chunk);
-        }
-        Ok(whole.freeze())
-    }
-}
-
-impl std::fmt::Debug for Answer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Answer")
-            .field("status", &self.head.status)
-            .finish_non_exhaustive()
-    }
+    session.write_request_body(body, true).await
 }

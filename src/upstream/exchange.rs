@@ -9,11 +9,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::StatusCode;
-use tokio::time::{Instant, sleep, timeout_at};
+use bytes::Bytes;
+use http::{Method, StatusCode};
+use jiff::Timestamp;
+use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::Overlords;
-use super::attempt::{Answer, Request, SendError};
+use super::answer::{Answer, ReadError};
+use super::attempt::{Head, Request, SendError};
+use super::{Held, Overlords};
 
 /// Requests that waited for a leader come back spread over this time.
 const SPREAD: Duration = Duration::from_millis(50);
@@ -26,7 +29,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 pub struct Plan {
     /// May it be sent again after a cut answer?
     pub repeatable: bool,
-    /// The answer's header must be here by then.
+    /// The answer's header, or the whole answer where it is wanted whole, must be here by then.
     pub deadline: Instant,
     /// A 503 is Druid's answer (`/supervisor/{id}/health`), not a node that is not ready.
     pub unavailable_is_an_answer: bool,
@@ -39,6 +42,8 @@ pub struct Trail {
     pub attempts: u32,
     /// The node that was tried last.
     pub node: Option<usize>,
+    /// When the first attempt that may have been executed was begun to be sent.
+    pub first_byte: Option<Timestamp>,
 }
 
 /// Why there is no answer to hand on.
@@ -56,6 +61,22 @@ pub enum Failure {
     /// An answer that is longer than it can be.
     #[error("the Overlord's answer is too large")]
     TooLarge,
+    /// An answer that this question does not have.
+    #[error("the Overlord's answer is not one to this question")]
+    Unexpected,
+    /// There is no memory for the answer now.
+    #[error("there is no memory for the Overlord's answer")]
+    NoMemory,
+}
+
+/// An answer that was read whole; what it takes is given back on drop.
+#[derive(Debug)]
+pub struct Whole {
+    /// Status and headers.
+    pub head: Head,
+    /// All of its body.
+    pub body: Bytes,
+    pub(super) _held: Held,
 }
 
 /// Why one attempt has no answer.
@@ -80,17 +101,49 @@ impl Overlords {
         plan: Plan,
         trail: &mut Trail,
     ) -> Result<Answer, Failure> {
+        self.carry(request, plan, None, trail).await
+    }
+
+    /// The same for an answer that is wanted whole, up to `limit` bytes: a cut anywhere in it is
+    /// mended.
+    ///
+    /// # Errors
+    /// [`Failure`]
+    pub async fn exchange_whole(
+        self: &Arc<Self>,
+        request: &Request,
+        plan: Plan,
+        limit: usize,
+        trail: &mut Trail,
+    ) -> Result<Whole, Failure> {
+        let answer = self.carry(request, plan, Some(limit), trail).await?;
+        Ok(answer.into_whole())
+    }
+
+    async fn carry(
+        self: &Arc<Self>,
+        request: &Request,
+        plan: Plan,
+        whole: Option<usize>,
+        trail: &mut Trail,
+    ) -> Result<Answer, Failure> {
+        let mut may_be_executed = false;
         loop {
             let lost = match self.attempt(request, plan, trail).await {
-                Ok(mut answer) => match timeout_at(plan.deadline, answer.prefetch()).await {
+                Ok(mut answer) => match timeout_at(plan.deadline, answer.prefetch(whole)).await {
                     Ok(Ok(())) => return Ok(answer),
-                    Ok(Err(_)) => None,
+                    Ok(Err(ReadError::TooLarge { .. })) => return Err(Failure::TooLarge),
+                    Ok(Err(ReadError::NoMemory(_))) => return Err(Failure::NoMemory),
+                    Ok(Err(ReadError::Cut(_))) => None,
                     Err(_) => return Err(Failure::Late),
                 },
                 Err(Miss::NotExecuted) => continue,
                 Err(Miss::Maybe(error)) => Some(error),
+                // An earlier attempt may have changed something: then this is no clean "not now".
+                Err(Miss::NoLeader) if may_be_executed => return Err(Failure::Lost(None)),
                 Err(Miss::NoLeader) => return Err(Failure::NoLeader),
             };
+            may_be_executed = request.method != Method::GET;
             self.after_loss(trail);
             if Instant::now() >= plan.deadline {
                 return Err(Failure::Late);
@@ -98,7 +151,7 @@ impl Overlords {
             if !plan.repeatable {
                 return Err(Failure::Lost(lost));
             }
-            self.pause(trail.attempts).await;
+            self.pause(trail.attempts, plan.deadline).await;
         }
     }
 
@@ -121,36 +174,49 @@ impl Overlords {
         };
         trail.attempts += 1;
         trail.node = Some(node);
-        let sent = tokio::select! {
-            sent = self.send(node, request, plan.deadline) => sent,
-            // A node that was stopped never answers; its successor can be asked at once.
-            () = self.succeeded(node) => Err(SendError::Late),
+        let connected = tokio::select! {
+            connected = self.connect(node, plan.deadline) => connected,
+            // Nothing was sent yet: its successor can be asked as if nothing had been.
+            () = self.succeeded(node) => return Err(Miss::NotExecuted),
         };
-        let again = match sent {
+        let first_byte = (self.settings.wall_clock)();
+        let sent = match connected {
+            Ok(connected) => tokio::select! {
+                sent = self.send(connected, request, plan.deadline) => sent,
+                // A node that was stopped never answers; its successor can be asked at once.
+                () = self.succeeded(node) => Err(SendError::Late),
+            },
+            Err(error) => Err(error),
+        };
+        let missed = match sent {
             Ok(answer) => match answer.head.status {
                 // Its Location is never followed: it can be a dead node, the sender itself, or
                 // an address that only the cluster knows.
-                StatusCode::TEMPORARY_REDIRECT => true,
-                StatusCode::SERVICE_UNAVAILABLE => !plan.unavailable_is_an_answer,
-                _ => return Ok(answer),
+                StatusCode::TEMPORARY_REDIRECT => Miss::NotExecuted,
+                StatusCode::SERVICE_UNAVAILABLE if !plan.unavailable_is_an_answer => {
+                    Miss::NotExecuted
+                }
+                _ => {
+                    trail.first_byte.get_or_insert(first_byte);
+                    return Ok(answer);
+                }
+            },
+            Err(SendError::NotSent(_) | SendError::NotFound(_)) => Miss::NotExecuted,
+            Err(error @ (SendError::Cut(_) | SendError::Late)) => {
+                trail.first_byte.get_or_insert(first_byte);
+                return Err(Miss::Maybe(error));
             }
-            .then_some(())
-            .ok_or(answer),
-            Err(SendError::NotSent(_) | SendError::NotFound(_)) => Ok(()),
-            Err(error @ (SendError::Cut(_) | SendError::Late)) => return Err(Miss::Maybe(error)),
         };
-        match again {
-            Err(answer) => Ok(answer),
-            Ok(()) => {
-                self.distrust(node);
-                self.pause(trail.attempts).await;
-                Err(Miss::NotExecuted)
-            }
-        }
+        self.distrust(node);
+        self.pause(trail.attempts, plan.deadline).await;
+        Err(missed)
     }
 
-    /// The leader, as soon as there is one.
+    /// The leader, as soon as there is one; nobody once the deadline has passed.
     async fn leader_by(&self, deadline: Instant) -> Option<usize> {
+        if Instant::now() >= deadline {
+            return None;
+        }
         let mut view = self.view.subscribe();
         if let Some(leader) = view.borrow_and_update().leader() {
             return Some(leader);
@@ -166,7 +232,7 @@ impl Overlords {
         .await
         .ok()
         .flatten();
-        sleep(self.jitter(SPREAD)).await;
+        sleep_until(deadline.min(Instant::now() + self.jitter(SPREAD))).await;
         found
     }
 
@@ -187,9 +253,150 @@ impl Overlords {
         }
     }
 
-    /// Waits before the next attempt: longer each time, with jitter.
-    pub(super) async fn pause(&self, attempts: u32) {
-        let base = Duration::from_millis(10) * (1 << attempts.min(6));
-        sleep(base.min(LONGEST_PAUSE) / 2 + self.jitter(base.min(LONGEST_PAUSE) / 2)).await;
+    /// Waits before the next attempt: longer each time, with jitter, never beyond the deadline.
+    pub(super) async fn pause(&self, attempts: u32, deadline: Instant) {
+        let longest = LONGEST_PAUSE.min(Duration::from_millis(10) * (1 << attempts.min(6)));
+        let time = longest / 2 + self.jitter(longest / 2);
+        sleep_until(deadline.min(Instant::now() + time)).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+    use std::sync::atomic::{AtomicI64, Ordering};
+
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::demo;
+    use crate::upstream::{Memory, Node, NodeState, Settings};
+
+    /// Moved by one test alone.
+    static NOW: AtomicI64 = AtomicI64::new(0);
+
+    fn clock() -> Timestamp {
+        Timestamp::from_second(NOW.load(Ordering::Relaxed)).expect("a time")
+    }
+
+    fn overlords(nodes: &[(bool, SocketAddr)]) -> Arc<Overlords> {
+        let node = |(tls, address): &(bool, SocketAddr)| Node {
+            tls: *tls,
+            host: address.ip().to_string(),
+            port: address.port(),
+        };
+        let long = Duration::from_secs(60);
+        let settings = Settings {
+            nodes: nodes.iter().map(node).collect(),
+            authorization: None,
+            ca: None,
+            probe_interval: long,
+            connect_timeout: long,
+            response_timeout: long,
+            read_timeout: long,
+            write_timeout: long,
+            idle_timeout: long,
+            wall_clock: clock,
+            memory: Memory::new(1 << 20),
+        };
+        Overlords::new(settings, 7).expect("no CA to read")
+    }
+
+    async fn listener() -> (TcpListener, SocketAddr) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("bound");
+        (listener, address)
+    }
+
+    fn plan() -> Plan {
+        Plan {
+            repeatable: false,
+            deadline: Instant::now() + Duration::from_secs(30),
+            unavailable_is_an_answer: false,
+        }
+    }
+
+    /// Druid's answer to it is a 404.
+    fn post() -> Request {
+        Request::post("/druid/indexer/v1/task/unknown/shutdown")
+    }
+
+    async fn leader() -> (demo::Node, SocketAddr) {
+        let (listener, address) = listener().await;
+        let cluster = demo::Cluster::new(demo::Settings::default());
+        let node = demo::Node::start(cluster, listener, demo::Role::Leader).expect("bound");
+        (node, address)
+    }
+
+    fn elect(overlords: &Overlords, node: usize) {
+        overlords
+            .view
+            .send_if_modified(|view| view.saw(node, NodeState::Leading));
+    }
+
+    /// Waits until somebody looks at the view.
+    async fn watched(overlords: &Overlords) {
+        while overlords.view.receiver_count() == 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn the_first_byte_is_the_first_that_is_sent_not_the_first_that_waited() {
+        let (_node, address) = leader().await;
+        let overlords = overlords(&[(false, address)]);
+        let waiting = tokio::spawn({
+            let overlords = overlords.clone();
+            async move {
+                let mut trail = Trail::default();
+                let answer = overlords.exchange(&post(), plan(), &mut trail).await;
+                (answer.map(|answer| answer.head.status), trail)
+            }
+        });
+        watched(&overlords).await;
+        NOW.store(1_000, Ordering::Relaxed);
+        elect(&overlords, 0);
+        let (status, trail) = waiting.await.expect("no panic");
+        assert_eq!(status.expect("answered"), StatusCode::NOT_FOUND);
+        assert_eq!(trail.first_byte, Timestamp::from_second(1_000).ok());
+    }
+
+    #[tokio::test]
+    async fn what_was_never_sent_is_sent_to_the_successor() {
+        // Takes connections, and never says a word of TLS: the request is still with us.
+        let (silent, dead) = listener().await;
+        let (_node, address) = leader().await;
+        let overlords = overlords(&[(true, dead), (false, address)]);
+        elect(&overlords, 0);
+        let sending = tokio::spawn({
+            let overlords = overlords.clone();
+            async move {
+                let mut trail = Trail::default();
+                let answer = overlords.exchange(&post(), plan(), &mut trail).await;
+                (answer.map(|answer| answer.head.status), trail)
+            }
+        });
+        let _connection = silent.accept().await.expect("a connection");
+        watched(&overlords).await;
+        elect(&overlords, 1);
+        let (status, trail) = sending.await.expect("no panic");
+        assert_eq!(status.expect("answered"), StatusCode::NOT_FOUND);
+        assert_eq!((trail.attempts, trail.node), (2, Some(1)));
+    }
+
+    #[tokio::test]
+    async fn what_was_never_sent_by_the_deadline_was_not_executed() {
+        let (silent, dead) = listener().await;
+        let overlords = overlords(&[(true, dead)]);
+        elect(&overlords, 0);
+        let plan = Plan {
+            deadline: Instant::now() + Duration::from_millis(50),
+            ..plan()
+        };
+        let sent = overlords
+            .exchange(&post(), plan, &mut Trail::default())
+            .await;
+        assert!(matches!(sent, Err(Failure::NoLeader)), "{sent:?}");
+        drop(silent);
     }
 }

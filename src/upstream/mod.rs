@@ -1,16 +1,20 @@
 //! The Overlords: which of them leads, how a request reaches it, and what a cut answer means.
 
+mod answer;
 mod attempt;
 mod exchange;
 mod leader;
+mod memory;
 mod owner;
 mod probe;
 mod stored;
 mod trust;
 
-pub use attempt::{Answer, Head, ReadError, Request, SendError};
-pub use exchange::{Failure, Plan, Trail};
+pub use answer::{Answer, ReadError};
+pub use attempt::{Head, Request, SendError};
+pub use exchange::{Failure, Plan, Trail, Whole};
 pub use leader::{LeaderView, NodeState};
+pub use memory::{Held, Memory, NoMemory};
 pub use owner::Owners;
 pub use stored::{Submission, Submitted};
 pub use trust::{CaError, check_ca};
@@ -47,6 +51,8 @@ pub struct Settings {
     /// The wall clock: a task that was stored under our id is ours only if it is younger than the
     /// request.
     pub wall_clock: fn() -> jiff::Timestamp,
+    /// For answers that are read whole.
+    pub memory: Memory,
 }
 
 /// One Overlord's address.
@@ -106,6 +112,11 @@ impl Overlords {
     /// The nodes, in the view's order.
     pub fn nodes(&self) -> &[Node] {
         &self.settings.nodes
+    }
+
+    /// The memory for answers that are read whole.
+    pub fn memory(&self) -> &Memory {
+        &self.settings.memory
     }
 
     /// This node was refused, redirected or was not ready: whoever leads must be found anew.

@@ -11,9 +11,10 @@ use std::time::Duration;
 
 use http::StatusCode;
 use serde::Deserialize;
-use tokio::time::{Instant, timeout_at};
+use serde::de::IgnoredAny;
+use tokio::time::Instant;
 
-use super::exchange::{Failure, Plan, Trail};
+use super::exchange::{Failure, Plan, Trail, Whole};
 use super::{Overlords, Request};
 use crate::druid::{DataSource, Owner, SupervisorId, TaskId};
 use crate::route::encode_segment;
@@ -117,7 +118,12 @@ impl Owners {
     ///
     /// # Errors
     /// [`Failure`]: the leader could not be asked.
-    pub async fn task(&self, id: &TaskId, deadline: Instant) -> Result<Option<Owner>, Failure> {
+    pub async fn task(
+        &self,
+        id: &TaskId,
+        deadline: Instant,
+        trail: &mut Trail,
+    ) -> Result<Option<Owner>, Failure> {
         if let Some(owner) = self.tasks().get(id) {
             return Ok(Some(owner));
         }
@@ -125,12 +131,15 @@ impl Owners {
             "/druid/indexer/v1/task/{}/status",
             encode_segment(id.as_str())
         );
-        let Some(body) = self.fetch(target, deadline).await? else {
+        let Some(told) = self.fetch(target, deadline, trail).await? else {
             return Ok(None);
         };
-        let named = serde_json::from_slice::<TaskAnswer>(&body)
-            .ok()
-            .and_then(|answer| answer.status.datasource)
+        // What cannot be read says nothing of the task, and nothing is to be remembered of it.
+        let answer: TaskAnswer =
+            serde_json::from_slice(&told.body).map_err(|_| Failure::Unexpected)?;
+        let named = answer
+            .status
+            .datasource
             .and_then(|name| name.parse::<DataSource>().ok());
         let owner = named.map_or(Owner::Unnamed, |datasource| {
             Owner::DataSources(vec![datasource])
@@ -149,6 +158,7 @@ impl Owners {
         id: &SupervisorId,
         fresh: bool,
         deadline: Instant,
+        trail: &mut Trail,
     ) -> Result<Option<Owner>, Failure> {
         if !fresh
             && let Some((owner, at)) = self.supervisors().get(id)
@@ -160,10 +170,13 @@ impl Owners {
             "/druid/indexer/v1/supervisor/{}",
             encode_segment(id.as_str())
         );
-        let Some(body) = self.fetch(target, deadline).await? else {
+        let Some(told) = self.fetch(target, deadline, trail).await? else {
             return Ok(None);
         };
-        let owner = stored_owner(&body);
+        if serde_json::from_slice::<IgnoredAny>(&told.body).is_err() {
+            return Err(Failure::Unexpected);
+        }
+        let owner = stored_owner(&told.body);
         let mut supervisors = self.supervisors();
         if supervisors.len() >= SUPERVISORS {
             supervisors.retain(|_, (_, at)| at.elapsed() < SUPERVISOR_LIFETIME);
@@ -174,30 +187,26 @@ impl Owners {
         Ok(Some(owner))
     }
 
-    /// A GET's body; `None` for 404.
+    /// A GET's answer; `None` for 404.
     async fn fetch(
         &self,
         target: String,
         deadline: Instant,
-    ) -> Result<Option<bytes::Bytes>, Failure> {
+        trail: &mut Trail,
+    ) -> Result<Option<Whole>, Failure> {
         let plan = Plan {
             repeatable: true,
             deadline,
             unavailable_is_an_answer: false,
         };
-        let mut trail = Trail::default();
-        let mut answer = self
+        let answer = self
             .overlords
-            .exchange(&Request::get(target), plan, &mut trail)
+            .exchange_whole(&Request::get(target), plan, LARGEST, trail)
             .await?;
-        let body = timeout_at(deadline, answer.whole(LARGEST))
-            .await
-            .map_err(|_| Failure::Late)?
-            .map_err(|_| Failure::Lost(None))?;
         match answer.head.status {
-            StatusCode::OK => Ok(Some(body)),
+            StatusCode::OK => Ok(Some(answer)),
             StatusCode::NOT_FOUND => Ok(None),
-            _ => Err(Failure::Lost(None)),
+            _ => Err(Failure::Unexpected),
         }
     }
 

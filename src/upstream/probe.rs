@@ -66,7 +66,11 @@ impl Overlords {
 
     async fn sight(self: &Arc<Self>, index: usize) -> NodeState {
         let request = Request::get(IS_LEADER);
-        let sent = self.send(index, &request, Instant::now() + PATIENCE).await;
+        let deadline = Instant::now() + PATIENCE;
+        let sent = match self.connect(index, deadline).await {
+            Ok(connected) => self.send(connected, &request, deadline).await,
+            Err(error) => Err(error),
+        };
         let mut answer = match sent {
             Ok(answer) => answer,
             Err(SendError::Late) => return NodeState::Silent,

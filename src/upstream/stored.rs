@@ -10,17 +10,21 @@ use bytes::Bytes;
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 
 use super::Overlords;
-use super::attempt::{Answer, Head, ReadError, Request};
-use super::exchange::{Failure, Miss, Plan, Trail};
+use super::answer::ReadError;
+use super::attempt::{Head, Request};
+use super::exchange::{Failure, Miss, Plan, Trail, Whole};
 use crate::druid::{DataSource, TaskId};
 use crate::route::encode_segment;
 
 /// How much older than our first byte a task may seem and still be ours: the `Date` header that
 /// Druid's clock is told from has whole seconds, and it is another node's clock that stamped it.
 const TOLERANCE: SignedDuration = SignedDuration::from_secs(2);
+
+/// A task's status has some 430 bytes, and the message of its failure.
+const LARGEST_STATUS: usize = 1 << 20;
 
 /// What makes a stored task recognizable as the one that was sent.
 #[derive(Debug, Clone)]
@@ -78,7 +82,6 @@ impl Overlords {
         limit: usize,
         trail: &mut Trail,
     ) -> Result<Submitted, Failure> {
-        let first_byte = (self.settings.wall_clock)();
         let mut lost_before = false;
         loop {
             let lost = match self.attempt(request, plan, trail).await {
@@ -86,10 +89,11 @@ impl Overlords {
                     Ok(Ok(body)) => {
                         let head = answer.head.clone();
                         return self
-                            .answered(head, body, submission, first_byte, lost_before, plan)
+                            .answered(head, body, submission, lost_before, plan, trail)
                             .await;
                     }
                     Ok(Err(ReadError::TooLarge { .. })) => return Err(Failure::TooLarge),
+                    Ok(Err(ReadError::NoMemory(_))) => return Err(Failure::NoMemory),
                     Ok(Err(ReadError::Cut(_))) => None,
                     Err(_) => return Err(Failure::Late),
                 },
@@ -101,13 +105,19 @@ impl Overlords {
             };
             lost_before = true;
             self.after_loss(trail);
+            if Instant::now() >= plan.deadline {
+                return Err(Failure::Late);
+            }
             let Some(id) = &submission.id else {
                 return Err(Failure::Lost(lost));
             };
-            match self.asked(id, submission, first_byte, plan).await {
+            match self.asked(id, submission, plan, trail).await {
                 Ok(Asked::Ours) => return Ok(Submitted::Stored(id.clone())),
                 // Not ours: Druid says so itself, in its own words.
-                Ok(Asked::Unknown | Asked::Another) => self.pause(trail.attempts).await,
+                Ok(Asked::Unknown | Asked::Another) => {
+                    self.pause(trail.attempts, plan.deadline).await;
+                }
+                Err(_) if Instant::now() >= plan.deadline => return Err(Failure::Late),
                 Err(_) => return Err(Failure::Lost(lost)),
             }
         }
@@ -118,15 +128,15 @@ impl Overlords {
         head: Head,
         body: Bytes,
         submission: &Submission,
-        first_byte: Timestamp,
         lost_before: bool,
         plan: Plan,
+        trail: &mut Trail,
     ) -> Result<Submitted, Failure> {
         if lost_before
             && head.status == StatusCode::BAD_REQUEST
             && let Some(id) = &submission.id
             && says_already_exists(&body)
-            && let Ok(Asked::Ours) = self.asked(id, submission, first_byte, plan).await
+            && let Ok(Asked::Ours) = self.asked(id, submission, plan, trail).await
         {
             return Ok(Submitted::Stored(id.clone()));
         }
@@ -137,8 +147,8 @@ impl Overlords {
         self: &Arc<Self>,
         id: &TaskId,
         submission: &Submission,
-        first_byte: Timestamp,
         plan: Plan,
+        trail: &mut Trail,
     ) -> Result<Asked, Failure> {
         let target = format!(
             "/druid/indexer/v1/task/{}/status",
@@ -149,17 +159,20 @@ impl Overlords {
             unavailable_is_an_answer: false,
             ..plan
         };
-        let mut answer = self
-            .exchange(&Request::get(target), plan, &mut Trail::default())
-            .await?;
-        if answer.head.status == StatusCode::NOT_FOUND {
+        let mut asking = Trail::default();
+        let asked = self
+            .exchange_whole(&Request::get(target), plan, LARGEST_STATUS, &mut asking)
+            .await;
+        trail.attempts += asking.attempts;
+        trail.node = asking.node.or(trail.node);
+        let Whole { head, body, _held } = asked?;
+        if head.status == StatusCode::NOT_FOUND {
             return Ok(Asked::Unknown);
         }
-        let skew = self.skew(&answer);
-        let body = timeout_at(plan.deadline, answer.whole(1 << 20))
-            .await
-            .map_err(|_| Failure::Late)?
-            .map_err(|_| Failure::Lost(None))?;
+        let Some(first_byte) = trail.first_byte else {
+            return Ok(Asked::Another);
+        };
+        let skew = self.skew(&head);
         let Ok(found) = serde_json::from_slice::<StatusAnswer>(&body) else {
             return Ok(Asked::Another);
         };
@@ -171,9 +184,8 @@ impl Overlords {
     }
 
     /// Druid's clock less ours, as far as its `Date` header tells.
-    fn skew(&self, answer: &Answer) -> SignedDuration {
-        let date = answer
-            .head
+    fn skew(&self, head: &Head) -> SignedDuration {
+        let date = head
             .fields
             .headers
             .get(http::header::DATE)

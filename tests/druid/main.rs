@@ -1,4 +1,6 @@
-//! One API suite, run through the gateway against the embedded Overlord and against real Druid.
+//! One API suite, run through the gateway against the embedded Overlord and against real Druid:
+//! through `overgate serve` with the shipped example for two Overlords, of which only addresses and
+//! Druid's version are replaced.
 //!
 //! `OVERGATE_DRUID=28.0.0 cargo test --test druid` starts two real Overlords (tests/druid/cluster);
 //! without the variable that part is skipped. Where the embedded Overlord and the real one differ,
@@ -14,24 +16,77 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../wire/process.rs"]
+mod process;
+
 mod cluster;
 mod failover;
 mod suite;
 
 use std::net::SocketAddr;
+use std::process::Command;
 use std::time::Instant;
 
 use cluster::Cluster;
-use support::rig::{Rig, users};
+use overgate::demo;
+use process::Process;
+use support::rig::{PASSWORD, Rig, users};
 
-/// A gateway before these Overlords; the address, and what stops it.
-async fn gateway(overlords: &[SocketAddr]) -> (SocketAddr, tokio::task::JoinHandle<bool>) {
+/// Of the rig.
+const RIG: suite::Logins = suite::Logins {
+    operator: ("admin", PASSWORD),
+    reader: ("viewer", PASSWORD),
+};
+
+/// Of the shipped example.
+const EXAMPLE: suite::Logins = suite::Logins {
+    operator: ("ops", "change me"),
+    reader: ("etl", "change me"),
+};
+
+/// The built binary, as an operator starts it.
+async fn shipped_example(overlords: &[SocketAddr], version: &str) -> (Process, tempfile::TempDir) {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let path = path.join("config/examples/two-overlords.toml");
+    let mut text = std::fs::read_to_string(path).expect("shipped");
+    let [first, second] = overlords else {
+        panic!(
+            "the example has two Overlords, here are {}",
+            overlords.len()
+        )
+    };
+    for (shipped, ours) in [
+        ("127.0.0.1:8190", "127.0.0.1:0".to_owned()),
+        ("127.0.0.1:8090", first.to_string()),
+        ("127.0.0.1:8091", second.to_string()),
+        ("28.0.0", version.to_owned()),
+    ] {
+        assert_eq!(
+            text.matches(shipped).count(),
+            1,
+            "{shipped} stands there once"
+        );
+        text = text.replace(shipped, &ours);
+    }
+    text.push_str("[admin]\naddress = \"127.0.0.1:0\"\n");
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = folder.path().join("two-overlords.toml");
+    std::fs::write(&config, text).expect("written");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_overgate"));
+    (Process::spawn(&mut command, config).await, folder)
+}
+
+/// A gateway without limits before these Overlords; the address, and what stops it.
+async fn gateway(
+    overlords: &[SocketAddr],
+    version: &str,
+) -> (SocketAddr, tokio::task::JoinHandle<bool>) {
     let list: Vec<String> = overlords
         .iter()
         .map(|address| format!("\"http://{address}\""))
         .collect();
     let text = format!(
-        "[listener]\naddress = \"127.0.0.1:0\"\n[admin]\naddress = \"127.0.0.1:0\"\n[telemetry]\naccess_log = \"off\"\n[upstream]\noverlords = [{}]\n{}",
+        "[listener]\naddress = \"127.0.0.1:0\"\n[admin]\naddress = \"127.0.0.1:0\"\n[telemetry]\naccess_log = \"off\"\n[upstream]\noverlords = [{}]\ndruid_version = \"{version}\"\n{}",
         list.join(", "),
         users()
     );
@@ -50,7 +105,15 @@ async fn gateway(overlords: &[SocketAddr]) -> (SocketAddr, tokio::task::JoinHand
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn embedded() {
     let rig = Rig::start().await;
-    suite::run(rig.address, "28.0.0").await;
+    suite::run(rig.address, RIG, "28.0.0").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn embedded_behind_the_shipped_example() {
+    let rig = Rig::start().await;
+    let overlords: Vec<SocketAddr> = rig.nodes.iter().map(demo::Node::address).collect();
+    let (example, _folder) = shipped_example(&overlords, "28.0.0").await;
+    suite::run(example.address, EXAMPLE, "28.0.0").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -65,10 +128,13 @@ async fn real_druid() {
     let begun = now();
     let cluster = Cluster::start(&version);
     part("cluster", begun);
-    let (address, serving) = gateway(&cluster.addresses()).await;
     let begun = now();
-    suite::run(address, &version).await;
+    let (example, _folder) = shipped_example(&cluster.addresses(), &version).await;
+    suite::run(example.address, EXAMPLE, &version).await;
     part("suite", begun);
+    drop(example);
+    // The example's limit is for people; these clients submit as fast as they can.
+    let (address, serving) = gateway(&cluster.addresses(), &version).await;
     let begun = now();
     failover::run(address, &cluster).await;
     part("failover", begun);

@@ -7,10 +7,20 @@ use serde_json::{Value, json};
 
 use crate::support::client::{Answer, Call};
 use crate::support::eventually;
-use crate::support::rig::{PASSWORD, api};
+use crate::support::rig::api;
 
 struct Suite {
     gateway: SocketAddr,
+    logins: Logins,
+}
+
+/// Users with their passwords.
+#[derive(Clone, Copy)]
+pub struct Logins {
+    /// May do everything.
+    pub operator: (&'static str, &'static str),
+    /// May read `wiki*`, and nothing of other datasources.
+    pub reader: (&'static str, &'static str),
 }
 
 impl Suite {
@@ -21,19 +31,21 @@ impl Suite {
     }
 
     async fn get(&self, path: &str) -> Answer {
-        self.send(Call::get(&api(path)).login("admin", PASSWORD))
+        self.send(Call::get(&api(path)).login(self.logins.operator.0, self.logins.operator.1))
             .await
     }
 
     async fn post(&self, path: &str) -> Answer {
-        self.send(Call::new("POST", &api(path)).login("admin", PASSWORD))
-            .await
+        self.send(
+            Call::new("POST", &api(path)).login(self.logins.operator.0, self.logins.operator.1),
+        )
+        .await
     }
 
     async fn post_json(&self, path: &str, body: impl AsRef<[u8]>) -> Answer {
         self.send(
             Call::new("POST", &api(path))
-                .login("admin", PASSWORD)
+                .login(self.logins.operator.0, self.logins.operator.1)
                 .json(body),
         )
         .await
@@ -98,8 +110,8 @@ fn major(version: &str) -> u32 {
         .expect("a version")
 }
 
-pub async fn run(gateway: SocketAddr, version: &str) {
-    let suite = Suite { gateway };
+pub async fn run(gateway: SocketAddr, logins: Logins, version: &str) {
+    let suite = Suite { gateway, logins };
     eventually("a leader is known", async || {
         (suite.get("/tasks").await.status == 200).then_some(())
     })
@@ -230,6 +242,17 @@ async fn lists(suite: &Suite) {
     );
     assert_eq!(of("/pendingTasks").await.len(), 2);
     assert_eq!(of("/waitingTasks").await.len(), 0);
+    // What the documentation gives the old lists.
+    for (path, count) in [
+        ("/pendingTasks?datasource=wiki_lists&type=noop", 2),
+        ("/pendingTasks?type=nothing", 0),
+        ("/runningTasks?datasource=wiki_lists&type=noop", 2),
+        ("/waitingTasks?type=noop&max=5", 0),
+        ("/completeTasks?type=nothing", 0),
+        ("/completeTasks?max=1&datasource=wiki_nothing", 0),
+    ] {
+        assert_eq!(of(path).await.len(), count, "{path}");
+    }
     assert!(
         of("/completeTasks?n=1000")
             .await
@@ -255,7 +278,10 @@ async fn lists(suite: &Suite) {
     assert_eq!(suite.post_json("/taskStatus", "[]").await.status, 400);
     // Who may read wiki* sees these, who may not sees nothing: here everything is wiki's.
     let viewer = suite
-        .send(Call::get(&api("/tasks?datasource=wiki_lists")).login("viewer", PASSWORD))
+        .send(
+            Call::get(&api("/tasks?datasource=wiki_lists"))
+                .login(suite.logins.reader.0, suite.logins.reader.1),
+        )
         .await;
     assert_eq!(ids(&viewer.json()).len(), 4);
     let body =
@@ -263,11 +289,14 @@ async fn lists(suite: &Suite) {
             .to_string();
     assert_eq!(suite.post_json("/task", body).await.status, 200);
     let viewer = suite
-        .send(Call::get(&api("/tasks")).login("viewer", PASSWORD))
+        .send(Call::get(&api("/tasks")).login(suite.logins.reader.0, suite.logins.reader.1))
         .await;
     assert!(!viewer.text().contains("suite-secret"));
     let foreign = suite
-        .send(Call::get(&api("/task/suite-secret/status")).login("viewer", PASSWORD))
+        .send(
+            Call::get(&api("/task/suite-secret/status"))
+                .login(suite.logins.reader.0, suite.logins.reader.1),
+        )
         .await;
     assert_eq!(foreign.status, 404);
 }
@@ -381,7 +410,10 @@ async fn ingestion(suite: &Suite, version: &str) {
 
 async fn rest(suite: &Suite) {
     let pending = suite
-        .send(Call::new("DELETE", &api("/pendingSegments/wiki_suite")).login("admin", PASSWORD))
+        .send(
+            Call::new("DELETE", &api("/pendingSegments/wiki_suite"))
+                .login(suite.logins.operator.0, suite.logins.operator.1),
+        )
         .await;
     assert_eq!(
         (pending.status, pending.json()),

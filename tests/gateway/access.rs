@@ -32,6 +32,62 @@ async fn strangers_learn_nothing() {
 }
 
 #[tokio::test]
+async fn only_endpoints_of_the_configured_version_are_served() {
+    let all = [
+        ("POST", "/datasources/wiki/markUsed", "{}"),
+        ("GET", "/compaction/config/cluster", ""),
+        ("GET", "/compaction/status", ""),
+        ("POST", "/lockedIntervals", "{}"),
+        ("POST", "/lockedIntervals/v2", "[]"),
+        ("POST", "/datasources/wiki/shutdownAllTasks", ""),
+        ("GET", "/tasks", ""),
+    ];
+    for (version, served) in [
+        ("28.0.0", [false, false, false, true, true, true, true]),
+        ("27.0.0", [false, false, false, true, false, true, true]),
+        ("31.0.0", [false, false, true, false, true, true, true]),
+        ("33.0.0", [true, true, false, false, true, true, true]),
+    ] {
+        let rig = Rig::with(&format!("druid_version = \"{version}\""), "").await;
+        for ((method, path, body), served) in all.into_iter().zip(served) {
+            rig.nodes[0].record();
+            let mut call = Call::new(method, &api(path)).login("admin", PASSWORD);
+            if !body.is_empty() {
+                call = call.json(body);
+            }
+            let answer = rig.send(&call).await;
+            assert_eq!(
+                !rig.nodes[0].received().is_empty(),
+                served,
+                "{version} {method} {path} {}",
+                answer.text()
+            );
+            if !served {
+                assert_eq!(
+                    (answer.status, answer.code()),
+                    (404, "overgateUnknownEndpoint".to_owned())
+                );
+                assert!(answer.text().contains(&format!("Druid {version} ")));
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn another_host_is_not_served() {
+    let rig = Rig::with("", "[listener]\nhosts = [\"overgate.test\"]\n").await;
+    assert_eq!(rig.get("wiki", "/tasks").await.status, 200);
+    let mut call = Call::get(&api("/tasks")).login("wiki", PASSWORD);
+    call.headers[0].1 = "other.test".to_owned();
+    let answer = rig.send(&call).await;
+    assert_eq!(
+        (answer.status, answer.code()),
+        (421, "overgateUnknownHost".to_owned())
+    );
+    assert_eq!(answer.header("Connection"), Some("close"));
+}
+
+#[tokio::test]
 async fn what_no_grant_names_is_refused() {
     let rig = Rig::start().await;
     let noop = |datasource: &str| format!(r#"{{"type":"noop","dataSource":"{datasource}"}}"#);

@@ -269,6 +269,23 @@ async fn bodies_share_a_bounded_memory() {
         (503, "overgateNoMemory".to_owned())
     );
     assert_eq!(refused.header("Retry-After"), Some("1"));
+    // An answer that is read whole takes four times its size of the same memory; a short one
+    // none.
+    let history = |length: usize| {
+        let text = format!(
+            r#"{{"wiki":[],"secret":[{{"version":"{}"}}]}}"#,
+            "x".repeat(length)
+        );
+        overgate::demo::Fault::Instead(200, "application/json", text)
+    };
+    for (length, status) in [(500_000, 503), (50_000, 200)] {
+        rig.nodes[0].fault(http::Method::GET, history(length));
+        let answer = rig.get("viewer", "/supervisor/history").await;
+        assert_eq!(answer.status, status, "{length}: {}", answer.text());
+        if status == 503 {
+            assert_eq!(answer.code(), "overgateNoMemory");
+        }
+    }
     first.write(&task(1_000_000)).await.expect("sent");
     assert_eq!(first.answer().await.expect("answered").status, 200);
     crate::support::eventually("the memory is given back", async || {
@@ -276,6 +293,47 @@ async fn bodies_share_a_bounded_memory() {
             .await
             .contains("overgate_body_memory_bytes 0")
             .then_some(())
+    })
+    .await;
+    rig.nodes[0].fault(http::Method::GET, history(500_000));
+    let alone = rig.get("viewer", "/supervisor/history").await;
+    assert_eq!(alone.status, 200, "{}", alone.text());
+}
+
+#[tokio::test]
+async fn many_small_values_share_the_memory_too() {
+    let rig = Rig::with(
+        "",
+        "[validation]\nmax_body_size = \"1MiB\"\nbody_memory = \"16MiB\"\n",
+    )
+    .await;
+    // A value is two bytes here and more than 20 when it has been read: 24 MB in all.
+    let zeros = format!(
+        r#"{{"type":"noop","dataSource":"wiki","context":{{"x":[0{}]}}}}"#,
+        ",0".repeat(499_000)
+    );
+    let announced = submission()
+        .header("Content-Length", &(1_000_000).to_string())
+        .head();
+    let mut first = Client::connect(rig.address).await.expect("connected");
+    first.write(&announced).await.expect("sent");
+    let metric = async |text: &str| rig.metrics().await.contains(text).then_some(());
+    crate::support::eventually("the first is being read", async || {
+        metric("overgate_body_memory_bytes 2").await
+    })
+    .await;
+    let refused = rig.post("wiki", "/task", &zeros).await;
+    assert_eq!(
+        (refused.status, refused.code()),
+        (503, "overgateNoMemory".to_owned())
+    );
+    first.write(&task(1_000_000)).await.expect("sent");
+    assert_eq!(first.answer().await.expect("answered").status, 200);
+    // Alone it fits, with all there is; and all there is comes back.
+    let alone = rig.post("wiki", "/task", &zeros).await;
+    assert_eq!(alone.status, 200, "{}", alone.text());
+    crate::support::eventually("the memory is given back", async || {
+        metric("overgate_body_memory_bytes 0").await
     })
     .await;
 }

@@ -92,6 +92,74 @@ async fn no_leader_by_the_deadline_is_told_as_503() {
     assert!(rig.cluster.stored().is_empty());
 }
 
+/// A silent upstream, and one that is slow twice: every kind of request ends within its budget.
+#[tokio::test]
+async fn no_request_outlives_its_deadline() {
+    let deadlines = "submission_deadline = \"500ms\"\nread_deadline = \"500ms\"";
+    let kafka = r#"{"type":"kafka","spec":{"dataSchema":{"dataSource":"wiki"}}}"#;
+    let cases = [
+        // The owner is asked for first.
+        ("GET", "/task/t/log", None),
+        ("POST", "/task/t/shutdown", None),
+        ("POST", "/supervisor", Some(kafka.to_owned())),
+        // Relayed, streamed and reduced.
+        ("GET", "/tasks", None),
+        ("GET", "/supervisor", None),
+        ("POST", "/taskStatus", Some("[\"t\"]".to_owned())),
+        ("DELETE", "/pendingSegments/wiki", None),
+        ("POST", "/datasources/wiki/shutdownAllTasks", None),
+        // Submitted.
+        ("POST", "/task", Some(noop(None))),
+        ("POST", "/task", Some(noop(Some("mine")))),
+    ];
+    let ask = async move |slow: bool, method: &str, path: &str, body: Option<&str>| {
+        let rig = Rig::with(deadlines, "").await;
+        let task = Call::new("POST", &api("/task")).json(noop(Some("t")));
+        let stored = task.send(rig.nodes[0].address()).await;
+        assert_eq!(stored.expect("answered").status, 200);
+        assert_eq!(rig.get("wiki", "/tasks").await.status, 200);
+        if slow {
+            // Each question has its answer in time, two together do not.
+            rig.nodes[0].set_delay(Duration::from_millis(300));
+        } else {
+            rig.nodes[0].set_role(Role::Silent);
+        }
+        let mut call = Call::new(method, &api(path)).login("wiki", PASSWORD);
+        if let Some(body) = body {
+            call = call.json(body);
+        }
+        let begun = tokio::time::Instant::now();
+        let answer = rig.send(&call).await;
+        let took = begun.elapsed();
+        assert_eq!(
+            (answer.status, answer.code()),
+            (504, "overgateUpstreamTimeout".to_owned()),
+            "slow: {slow}, {method} {path}: {}",
+            answer.text()
+        );
+        assert!(
+            took >= Duration::from_millis(450) && took < Duration::from_secs(5),
+            "{method} {path} {took:?}"
+        );
+    };
+    let mut asked = tokio::task::JoinSet::new();
+    for (method, path, body) in cases {
+        let takes_two = ["/task/t", "/supervisor", "/taskStatus"]
+            .iter()
+            .any(|prefix| path.starts_with(prefix));
+        for slow in [false, true] {
+            if slow && !takes_two {
+                continue;
+            }
+            let body = body.clone();
+            asked.spawn(async move { ask(slow, method, path, body.as_deref()).await });
+        }
+    }
+    while let Some(ended) = asked.join_next().await {
+        ended.expect("no panic");
+    }
+}
+
 #[tokio::test]
 async fn a_submission_with_an_id_survives_every_cut() {
     for fault in [Fault::CutBefore, Fault::CutAfter, Fault::CutInside(3)] {
@@ -215,6 +283,89 @@ async fn a_read_is_repeated_until_its_first_byte_went_down() {
     rig.nodes[0].fault(Method::GET, Fault::CutAfter);
     rig.nodes[0].fault(Method::GET, Fault::CutInside(0));
     assert_eq!(rig.get("wiki", "/tasks").await.status, 200);
+}
+
+#[tokio::test]
+async fn an_answer_that_is_read_whole_is_asked_for_again_wherever_it_was_cut() {
+    let rig = Rig::start().await;
+    let kafka = r#"{"type":"kafka","spec":{"dataSchema":{"dataSource":"wiki"}}}"#;
+    assert_eq!(rig.post("wiki", "/supervisor", kafka).await.status, 200);
+    assert_eq!(rig.post("wiki", "/task", noop(Some("t"))).await.status, 200);
+    for cut in [0, 1, 10] {
+        // Stored behind our back: its owner is asked for.
+        let id = format!("cut{cut}");
+        let submit = Call::new("POST", &api("/task")).json(noop(Some(&id)));
+        let submitted = submit.send(rig.nodes[0].address()).await;
+        assert_eq!(submitted.expect("answered").status, 200);
+        for path in [
+            &format!("/task/{id}"),
+            "/supervisor",
+            "/supervisor/history",
+            "/supervisor/wiki/history",
+        ] {
+            rig.nodes[0].fault(Method::GET, Fault::CutInside(cut));
+            let answer = rig.get("viewer", path).await;
+            assert_eq!(answer.status, 200, "{path} {cut}: {}", answer.text());
+        }
+    }
+    let statuses = async |cut| {
+        rig.nodes[0].fault(Method::POST, Fault::CutInside(cut));
+        rig.post("viewer", "/taskStatus", r#"["t"]"#).await
+    };
+    for cut in [0, 1, 10] {
+        assert_eq!(statuses(cut).await.status, 200, "{cut}");
+    }
+}
+
+#[tokio::test]
+async fn an_owner_that_cannot_be_read_is_not_remembered() {
+    let rig = Rig::start().await;
+    let kafka = r#"{"type":"kafka","spec":{"dataSchema":{"dataSource":"wiki"}}}"#;
+    // Stored behind our back: nothing is remembered of them yet.
+    for (path, body) in [
+        ("/task", noop(Some("t"))),
+        ("/supervisor", kafka.to_owned()),
+    ] {
+        let call = Call::new("POST", &api(path)).json(body);
+        let stored = call.send(rig.nodes[0].address()).await.expect("answered");
+        assert_eq!(stored.status, 200, "{}", stored.text());
+    }
+    for path in ["/task/t", "/supervisor/wiki/status"] {
+        let garbage = Fault::Instead(200, "application/json", "{\"status\":".to_owned());
+        rig.nodes[0].fault(Method::GET, garbage);
+        let answer = rig.get("wiki", path).await;
+        assert_eq!(
+            (answer.status, answer.code()),
+            (502, "overgateUnexpectedAnswer".to_owned()),
+            "{path}"
+        );
+        assert_eq!(rig.get("wiki", path).await.status, 200, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn an_already_exists_that_answers_our_own_repeat_counts_as_ours() {
+    let rig = Rig::start().await;
+    // Stored, the answer lost, not to be seen by the first look, and then a duplicate.
+    rig.nodes[0].fault(Method::POST, Fault::CutAfter);
+    let unknown = Fault::Instead(404, "application/json", "{}".to_owned());
+    rig.nodes[0].fault(Method::GET, unknown);
+    rig.nodes[0].record();
+    let answer = rig.post("wiki", "/task", noop(Some("mine"))).await;
+    assert_eq!(
+        (answer.status, answer.json()),
+        (200, serde_json::json!({"task": "mine"}))
+    );
+    let methods: Vec<Method> = rig.nodes[0]
+        .received()
+        .into_iter()
+        .map(|request| request.method)
+        .collect();
+    assert_eq!(
+        methods,
+        [Method::POST, Method::GET, Method::POST, Method::GET]
+    );
+    assert_eq!(stored(&rig, "mine"), 1);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Lists hold what the principal may read, and nothing else.
 
+use overgate::demo::Fault;
 use serde_json::{Value, json};
 
 use crate::support::client::Call;
@@ -49,6 +50,10 @@ async fn task_lists() {
         ("admin", "/pendingTasks", vec!["a2", "s1", "s2"]),
         ("wiki", "/waitingTasks", vec![]),
         ("wiki", "/completeTasks?n=5", vec![]),
+        ("wiki", "/runningTasks?type=noop", vec!["a1", "b1"]),
+        ("wiki", "/runningTasks?type=kill&max=5", vec![]),
+        ("admin", "/pendingTasks?type=kill", vec![]),
+        ("admin", "/pendingTasks?type=noop", vec!["a2", "s1", "s2"]),
     ] {
         let answer = rig.get(user, path).await;
         assert_eq!(answer.status, 200, "{user} {path}");
@@ -59,6 +64,26 @@ async fn task_lists() {
         "/pendingTasks?datasource=secret",
     ] {
         assert_eq!(rig.get("wiki", path).await.status, 403, "{path}");
+    }
+    // Ended one after the other, created 20 minutes ago.
+    for id in ["a1", "b1"] {
+        let shutdown = Call::new("POST", &api(&format!("/task/{id}/shutdown")));
+        let answer = rig.send(&shutdown.login("admin", PASSWORD)).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        rig.advance(jiff::SignedDuration::from_mins(10));
+    }
+    for (path, count) in [
+        ("/completeTasks", 2),
+        ("/completeTasks?max=1", 1),
+        ("/completeTasks?n=1", 1),
+        ("/completeTasks?n=1&max=2", 1),
+        ("/completeTasks?type=kill", 0),
+        ("/completeTasks?type=noop", 2),
+        ("/completeTasks?createdTimeInterval=PT10M_2026-01-01", 0),
+        ("/completeTasks?createdTimeInterval=PT1H_2026-01-01", 2),
+    ] {
+        let answer = rig.get("wiki", path).await;
+        assert_eq!(ids(&answer.json()).len(), count, "{path} {}", answer.text());
     }
     // Druid's own refusals are handed on.
     let bogus = rig.get("wiki", "/tasks?state=bogus").await;
@@ -198,10 +223,7 @@ async fn all_tasks_of_a_datasource_are_shut_down_where_druid_can_and_where_it_ca
 async fn a_hidden_shutdown_all_is_not_believed() {
     // Configured as 28 but newer in truth: its 404 means nothing.
     let rig = filled().await;
-    rig.nodes[0].fault(
-        http::Method::POST,
-        overgate::demo::Fault::Instead(404, "", String::new()),
-    );
+    rig.nodes[0].fault(http::Method::POST, Fault::Instead(404, "", String::new()));
     let call =
         Call::new("POST", &api("/datasources/secret/shutdownAllTasks")).login("admin", PASSWORD);
     assert_eq!(rig.send(&call).await.status, 200);
@@ -215,10 +237,69 @@ async fn a_hidden_shutdown_all_is_not_believed() {
 }
 
 #[tokio::test]
+async fn a_shutdown_that_druid_refused_is_no_success() {
+    let text = |text: &str| text.to_owned();
+    // What Druid answers instead to the first shutdown of two, and the answer to all.
+    for (fault, status, code, left) in [
+        (Fault::Instead(404, "", text("")), 200, "", 1),
+        (
+            Fault::Instead(403, "application/json", text("{}")),
+            502,
+            "overgateNotShutDown",
+            1,
+        ),
+        (
+            Fault::Instead(500, "text/html", text("<p>")),
+            502,
+            "overgateNotShutDown",
+            1,
+        ),
+        (
+            Fault::Instead(401, "application/json", text("{}")),
+            502,
+            "overgateUpstreamLogin",
+            2,
+        ),
+    ] {
+        let rig = Rig::with("druid_version = \"33.0.0\"", "").await;
+        for id in ["a1", "a2"] {
+            let body =
+                format!(r#"{{"type":"noop","id":"{id}","dataSource":"wiki_a","runTime":3600000}}"#);
+            assert_eq!(rig.post("wiki", "/task", body).await.status, 200);
+        }
+        rig.nodes[0].fault(http::Method::POST, fault.clone());
+        let call = Call::new("POST", &api("/datasources/wiki_a/shutdownAllTasks"));
+        let answer = rig.send(&call.login("wiki", PASSWORD)).await;
+        assert_eq!(answer.status, status, "{fault:?} {}", answer.text());
+        if status != 200 {
+            assert_eq!(answer.code(), code, "{fault:?}");
+        }
+        if code == "overgateNotShutDown" {
+            assert!(answer.text().contains("1 of the 2"), "{}", answer.text());
+        }
+        let running = ids(&rig.get("wiki", "/runningTasks").await.json());
+        assert_eq!(running.len(), left, "{fault:?}");
+        // Every question that the answer took is counted: three lists, and the shutdowns.
+        let counted = if code == "overgateUpstreamLogin" {
+            4
+        } else {
+            5
+        };
+        let metrics = rig.metrics().await;
+        let address = rig.nodes[0].address();
+        let line = format!(
+            "overgate_upstream_attempts_total{{overlord=\"{address}\"}} {}",
+            // Two submissions before, a list after.
+            counted + 3
+        );
+        assert!(metrics.contains(&line), "{fault:?} {line}\n{metrics}");
+    }
+}
+
+#[tokio::test]
 async fn an_answer_that_is_no_list_is_not_handed_on() {
     let rig = Rig::start().await;
-    let garbage =
-        overgate::demo::Fault::Instead(200, "application/json", r#"{"secret":1}"#.to_owned());
+    let garbage = Fault::Instead(200, "application/json", r#"{"secret":1}"#.to_owned());
     rig.nodes[0].fault(http::Method::GET, garbage);
     let answer = rig.get("wiki", "/tasks").await;
     assert_eq!(

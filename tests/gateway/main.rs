@@ -11,6 +11,7 @@
 mod support;
 
 mod access;
+mod access_log;
 mod bodies;
 mod failover;
 mod limits;

@@ -118,6 +118,11 @@ impl Rig {
             .iter()
             .map(|node| format!("\"http://{}\"", node.address()))
             .collect();
+        let telemetry = if more.contains("[telemetry]") {
+            ""
+        } else {
+            "[telemetry]\naccess_log = \"off\""
+        };
         let text = format!(
             r#"
 {more}
@@ -125,8 +130,7 @@ impl Rig {
 address = "127.0.0.1:0"
 [drain]
 lame_duck = "50ms"
-[telemetry]
-access_log = "off"
+{telemetry}
 [upstream]
 overlords = [{}]
 probe_interval = "100ms"

@@ -120,6 +120,86 @@ async fn malformed_requests_end_at_the_edge() {
     assert_eq!(overlord.received().len(), 1);
 }
 
+/// A chunked body that two parsers could read differently ends here, whether it comes with its
+/// header or after it; a plain one keeps its connection.
+#[tokio::test]
+async fn only_plain_chunks_pass() {
+    let overlord = overlord().await;
+    overlord.record();
+    let gateway = Process::start(overlord.address(), "").await;
+    let head = Call::new("POST", &api("/task"))
+        .login("admin", PASSWORD)
+        .header("Content-Type", "application/json")
+        .header("Transfer-Encoding", "chunked")
+        .head();
+    let json = r#"{"type":"noop","dataSource":"a"}"#;
+    let smuggled = "GET /druid/indexer/v1/leader HTTP/1.1\r\nHost: a\r\n\r\n";
+    let plain = format!("20\r\n{json}\r\n0\r\n\r\n");
+    let long = "x".repeat(7_000);
+    let cases = [
+        // Sizes.
+        format!("0x20\r\n{json}\r\n0\r\n\r\n"),
+        format!("+20\r\n{json}\r\n0\r\n\r\n"),
+        format!(" 20\r\n{json}\r\n0\r\n\r\n"),
+        format!("20 \r\n{json}\r\n0\r\n\r\n"),
+        format!("\r\n{json}\r\n0\r\n\r\n"),
+        format!("000000000000000020\r\n{json}\r\n0\r\n\r\n"),
+        format!("10000000000000020\r\n{json}\r\n0\r\n\r\n"),
+        format!("21\r\n{json}\r\n0\r\n\r\n"),
+        format!("1f\r\n{json}\r\n0\r\n\r\n"),
+        // Terminators.
+        format!("20\n{json}\r\n0\r\n\r\n"),
+        format!("20\r\n{json}\n0\r\n\r\n"),
+        format!("20\r\n{json}0\r\n\r\n"),
+        format!("20\r\n{json}\r\n0\n\n"),
+        format!("20\r\n{json}\r\n0\r\n\n"),
+        // Extensions.
+        format!("20;a=b\r\n{json}\r\n0\r\n\r\n"),
+        format!("20;\n0\r\n\r\n{smuggled}\r\n{json}\r\n0\r\n\r\n"),
+        format!("20;a=\"\n\"\r\n{json}\r\n0\r\n\r\n"),
+        format!("20;{long}\r\n{json}\r\n0\r\n\r\n"),
+        format!("20\r\n{json}\r\n0;a\r\n\r\n"),
+        // Trailers.
+        format!("20\r\n{json}\r\n0\r\nContent-Length: 5\r\n\r\n"),
+        format!("20\r\n{json}\r\n0\r\nX: y\n\r\n"),
+        format!("20\r\n{json}\r\n0\r\n{smuggled}"),
+    ];
+    for body in &cases {
+        for together in [true, false] {
+            let mut client = Client::connect(gateway.address).await.expect("connected");
+            if together {
+                let bytes = [head.as_slice(), body.as_bytes()].concat();
+                client.write(&bytes).await.expect("sent");
+            } else {
+                // The header passes; the body is asked for, and then it comes.
+                let waiting = String::from_utf8(head.clone()).expect("text");
+                let waiting = waiting.replace("\r\n\r\n", "\r\nExpect: 100-continue\r\n\r\n");
+                client.write(waiting.as_bytes()).await.expect("sent");
+                assert_eq!(client.head().await.expect("interim").0, 100);
+                client.write(body.as_bytes()).await.expect("sent");
+            }
+            let answer = client
+                .answer()
+                .await
+                .unwrap_or_else(|error| panic!("{error}: {together} {body:.100?}"));
+            assert_eq!(answer.status, 400, "{together} {body:.100?}");
+            assert!(client.closed().await, "{together} {body:.100?}");
+        }
+    }
+    assert!(overlord.received().is_empty());
+    let mut client = Client::connect(gateway.address).await.expect("connected");
+    for _ in 0..3 {
+        let bytes = [head.as_slice(), plain.as_bytes()].concat();
+        for piece in bytes.chunks(7) {
+            client.write(piece).await.expect("sent");
+        }
+        let answer = client.answer().await.expect("answered");
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        assert_eq!(answer.header("Connection"), Some("keep-alive"));
+    }
+    assert_eq!(overlord.received().len(), 3);
+}
+
 #[tokio::test]
 async fn clients_that_never_finish_are_cut_and_others_served() {
     let overlord = overlord().await;

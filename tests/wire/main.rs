@@ -13,4 +13,5 @@ mod support;
 mod edge;
 mod process;
 mod signals;
+mod slow;
 mod tls;

@@ -1,4 +1,5 @@
 //! The binary as a child process, before an embedded cluster in this one.
+#![allow(dead_code, reason = "each test binary uses a part of it")]
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;

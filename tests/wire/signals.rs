@@ -80,6 +80,43 @@ async fn a_reload_is_all_or_nothing() {
 }
 
 #[tokio::test]
+async fn a_reload_gives_nobody_new_tokens() {
+    let overlord = overlord().await;
+    let limit = "[[rate_limit]]\nname = \"submissions\"\nactions = [\"submit\"]\nkey = [\"datasource\"]\nrate = \"1/h\"\nburst = 2\n";
+    let gateway = Process::start(overlord.address(), "").await;
+    let text = std::fs::read_to_string(&gateway.config).expect("written");
+    let generation = async || {
+        let metrics = Call::get("/metrics").send(gateway.admin).await;
+        let text = metrics.expect("answered").text();
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix("overgate_config_generation "));
+        line.expect("told").parse::<u64>().expect("a number")
+    };
+    let reload = async |text: String| {
+        let before = generation().await;
+        std::fs::write(&gateway.config, text).expect("written");
+        gateway.signal("HUP");
+        eventually("it is reloaded", async || {
+            (generation().await > before).then_some(())
+        })
+        .await;
+    };
+    let submit = Call::new("POST", &api("/task"))
+        .login("wiki", PASSWORD)
+        .json(r#"{"type":"noop","dataSource":"wiki"}"#);
+    let status = async || submit.send(gateway.address).await.expect("answered").status;
+    reload(format!("{text}{limit}")).await;
+    assert_eq!(
+        (status().await, status().await, status().await),
+        (200, 200, 429)
+    );
+    // The same limit beside another change: its buckets are as empty as before.
+    reload(format!("{text}{limit}[validation]\nmax_depth = 60\n")).await;
+    assert_eq!(status().await, 429);
+}
+
+#[tokio::test]
 async fn a_drain_finishes_what_is_in_flight() {
     let overlord = overlord().await;
     let mut gateway = Process::start(overlord.address(), "[drain]\nlame_duck = \"600ms\"\n").await;
@@ -128,6 +165,67 @@ async fn a_drain_finishes_what_is_in_flight() {
     assert!(idle.closed().await);
     assert_eq!(gateway.exit(Duration::from_secs(3)).await, Some(0));
     assert!(Client::connect(gateway.address).await.is_err());
+}
+
+#[tokio::test]
+async fn a_reload_changes_the_drain() {
+    let overlord = overlord().await;
+    let mut gateway = Process::start(overlord.address(), "[drain]\nlame_duck = \"10min\"\n").await;
+    let text = std::fs::read_to_string(&gateway.config).expect("written");
+    std::fs::write(&gateway.config, text.replace("10min", "10ms")).expect("written");
+    gateway.signal("HUP");
+    eventually("it is reloaded", async || {
+        gateway.said("configuration reloaded").then_some(())
+    })
+    .await;
+    // An open connection is what a lame duck waits for.
+    let mut idle = Client::connect(gateway.address).await.expect("connected");
+    assert_eq!(idle.call(&get()).await.expect("answered").status, 200);
+    gateway.signal("TERM");
+    assert_eq!(gateway.exit(Duration::from_secs(20)).await, Some(0));
+}
+
+#[tokio::test]
+async fn an_admin_socket_that_was_handed_over_needs_a_token_off_loopback() {
+    let overlord = overlord().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = folder.path().join("overgate.toml");
+    let socket = |address: &str| {
+        let listener = std::net::TcpListener::bind(address).expect("bound");
+        let socket = socket2::Socket::from(listener);
+        socket.set_cloexec(false).expect("inherited");
+        socket
+    };
+    let (downstream, open) = (socket("127.0.0.1:0"), socket("0.0.0.0:0"));
+    let command = || {
+        let mut command = Command::new("/bin/bash");
+        command.arg("-c").arg(format!(
+            "exec env LISTEN_FDS=2 LISTEN_PID=$$ \"$0\" \"$@\" 3<&{} 4<&{}",
+            downstream.as_raw_fd(),
+            open.as_raw_fd()
+        ));
+        command.arg(env!("CARGO_BIN_EXE_overgate"));
+        command
+    };
+    std::fs::write(&config, configuration(overlord.address(), "")).expect("written");
+    let refused = command()
+        .args(["serve", "--config"])
+        .arg(&config)
+        .output()
+        .expect("the binary runs");
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(2), "{said}");
+    assert!(said.contains("needs a `token`"), "{said}");
+    // With one it is taken.
+    let text = configuration(
+        overlord.address(),
+        "[admin]\ntoken = \"env:OVERGATE_TEST_TOKEN\"\n",
+    );
+    std::fs::write(&config, text).expect("written");
+    let mut command = command();
+    command.env("OVERGATE_TEST_TOKEN", "0123456789abcdef0123456789abcdef");
+    let gateway = Process::spawn(&mut command, config).await;
+    assert!(gateway.admin.ip().is_unspecified(), "{}", gateway.admin);
 }
 
 #[tokio::test]

@@ -12,10 +12,11 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde_json::{Map, Value, json};
 
+use crate::admission::BodyProblem;
 use crate::finding::Finding;
 use crate::quota::RateLimit;
 use crate::telemetry::Stage;
-use crate::upstream::Failure;
+use crate::upstream::{Failure, NoMemory};
 
 /// A refusal, ready to be written.
 #[derive(Debug, Clone, PartialEq)]
@@ -188,7 +189,8 @@ impl Problem {
                     "The Overlord did not answer in time"
                 },
             ),
-            Failure::TooLarge => Problem::unexpected_answer(),
+            Failure::NoMemory => BodyProblem::from(NoMemory).into(),
+            Failure::TooLarge | Failure::Unexpected => Problem::unexpected_answer(),
         }
     }
 
@@ -198,6 +200,16 @@ impl Problem {
             "overgateUnexpectedAnswer",
             Stage::Upstream,
             "The Overlord's answer is not what this endpoint answers",
+        )
+    }
+
+    /// Druid shut down some of a datasource's tasks and refused the others.
+    pub(super) fn not_shut_down(left: usize, of: usize) -> Problem {
+        Problem::new(
+            StatusCode::BAD_GATEWAY,
+            "overgateNotShutDown",
+            Stage::Upstream,
+            format!("Druid refused to shut down {left} of the {of} tasks; look, and try again"),
         )
     }
 

@@ -48,6 +48,14 @@ impl From<Rejection> for Problem {
                 Stage::Route,
                 "There is no such endpoint here: the gateway serves Druid's Overlord API, `/druid/indexer/v1/…`",
             ),
+            Rejection::NotInVersion(version) => Problem::new(
+                S::NOT_FOUND,
+                "overgateUnknownEndpoint",
+                Stage::Route,
+                format!(
+                    "Druid {version} has no such endpoint, and that is the version which this gateway is told to stand before"
+                ),
+            ),
             Rejection::MethodNotAllowed(allow) => Problem::new(
                 S::METHOD_NOT_ALLOWED,
                 "overgateMethodNotAllowed",
@@ -185,7 +193,7 @@ impl From<BodyProblem> for Problem {
             BodyProblem::NoMemory { retry_after } => new(
                 S::SERVICE_UNAVAILABLE,
                 "overgateNoMemory",
-                "Too many large bodies are being read; try again".to_owned(),
+                "Too many large bodies and answers are being read; try again".to_owned(),
             )
             .retry_after(retry_after)
             .closes(),

@@ -1,0 +1,136 @@
+//! An Overlord's answer, from its header on.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use pingora::protocols::http::client::HttpSession;
+use pingora::upstreams::peer::HttpPeer;
+
+use super::attempt::Head;
+use super::exchange::Whole;
+use super::{Held, NoMemory, Overlords};
+
+/// An answer that is read whole takes a buffer that doubles as it grows, and as much again when it
+/// is reduced.
+const FACTOR: usize = 4;
+
+/// So much of it is free: short answers, which tell what became of a change, are always read.
+const FREE: usize = 64 * 1024;
+
+/// Why an answer's body ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The node closed the connection or paused too long.
+    #[error("the Overlord's answer was cut")]
+    Cut(#[source] Box<pingora::Error>),
+    /// Longer than the reader wants.
+    #[error("the Overlord's answer is larger than {limit} bytes")]
+    TooLarge {
+        /// The limit.
+        limit: usize,
+    },
+    /// Too much is being read whole at this time.
+    #[error("there is no memory for the Overlord's answer")]
+    NoMemory(#[from] NoMemory),
+}
+
+/// An answer whose header is here and whose body is still coming. Dropping it closes the
+/// connection; reading it to its end gives the connection back to the pool.
+pub struct Answer {
+    /// Status and headers.
+    pub head: Head,
+    pub(super) first: Option<Bytes>,
+    pub(super) session: Option<HttpSession>,
+    pub(super) peer: HttpPeer,
+    pub(super) overlords: Arc<Overlords>,
+    pub(super) whole_request_written: bool,
+    pub(super) held: Held,
+}
+
+impl Answer {
+    /// Reads the first piece of the body, or with a limit all of it, so that a cut before its end
+    /// can still be mended.
+    pub(super) async fn prefetch(&mut self, whole: Option<usize>) -> Result<(), ReadError> {
+        self.first = match whole {
+            None => self.read().await?,
+            Some(limit) => Some(self.gather(limit, true).await?),
+        };
+        Ok(())
+    }
+
+    /// The body that was read whole, and the memory that it holds.
+    pub(super) fn into_whole(mut self) -> Whole {
+        Whole {
+            body: self.first.take().unwrap_or_default(),
+            head: self.head,
+            _held: self.held,
+        }
+    }
+
+    /// The next piece of the body; `None` at its end.
+    ///
+    /// # Errors
+    /// [`ReadError::Cut`]
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, ReadError> {
+        match self.first.take() {
+            Some(first) => Ok(Some(first)),
+            None => self.read().await,
+        }
+    }
+
+    async fn read(&mut self) -> Result<Option<Bytes>, ReadError> {
+        let Some(session) = self.session.as_mut() else {
+            return Ok(None);
+        };
+        loop {
+            match session.read_response_body().await {
+                Ok(Some(chunk)) if chunk.is_empty() => {}
+                Ok(Some(chunk)) => return Ok(Some(chunk)),
+                Ok(None) => break,
+                Err(error) => return Err(ReadError::Cut(error)),
+            }
+        }
+        if let Some(session) = self.session.take()
+            && self.whole_request_written
+        {
+            let idle = Some(self.overlords.settings.idle_timeout);
+            self.overlords
+                .connector
+                .release_http_session(session, &self.peer, idle)
+                .await;
+        }
+        Ok(None)
+    }
+
+    /// Reads the rest of the body, up to `limit` bytes.
+    ///
+    /// # Errors
+    /// [`ReadError`]
+    pub async fn whole(&mut self, limit: usize) -> Result<Bytes, ReadError> {
+        self.gather(limit, false).await
+    }
+
+    async fn gather(&mut self, limit: usize, is_counted: bool) -> Result<Bytes, ReadError> {
+        let mut whole = BytesMut::new();
+        while let Some(chunk) = self.chunk().await? {
+            if whole.len() + chunk.len() > limit {
+                return Err(ReadError::TooLarge { limit });
+            }
+            let length = whole.len() + chunk.len();
+            if is_counted && length > FREE {
+                let memory = &self.overlords.settings.memory;
+                memory.grow(&mut self.held, length * FACTOR)?;
+            }
+            whole.extend_from_slice(&chunk);
+        }
+        Ok(whole.freeze())
+    }
+}
+
+impl std::fmt::Debug for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Answer")
+            .field("status", &self.head.status)
+            .finish_non_exhaustive()
+    }
+}
