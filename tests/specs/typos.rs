@@ -12,7 +12,7 @@ use overgate::finding::{Finding, Severity};
 use overgate::route::SpecKind;
 
 use crate::corpus::{specs, verdict};
-use crate::generate::{Dice, Tables, at, at_mut, text};
+use crate::generate::{Dice, Tables, at_mut, text};
 use crate::judge::{judge, line, says_dropped, says_refused, schemas};
 use crate::oracle::{Asked, ask, fingerprint, strings};
 
