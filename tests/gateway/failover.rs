@@ -96,7 +96,8 @@ async fn no_leader_by_the_deadline_is_told_as_503() {
 #[tokio::test]
 async fn no_request_outlives_its_deadline() {
     let deadlines = "submission_deadline = \"500ms\"\nread_deadline = \"500ms\"";
-    let kafka = r#"{"type":"kafka","spec":{"dataSchema":{"dataSource":"wiki"}}}"#;
+    let kafka = crate::support::rig::kafka("wiki", "");
+    let kafka = kafka.as_str();
     let cases = [
         // The owner is asked for first.
         ("GET", "/task/t/log", None),
@@ -288,7 +289,8 @@ async fn a_read_is_repeated_until_its_first_byte_went_down() {
 #[tokio::test]
 async fn an_answer_that_is_read_whole_is_asked_for_again_wherever_it_was_cut() {
     let rig = Rig::start().await;
-    let kafka = r#"{"type":"kafka","spec":{"dataSchema":{"dataSource":"wiki"}}}"#;
+    let kafka = crate::support::rig::kafka("wiki", "");
+    let kafka = kafka.as_str();
     assert_eq!(rig.post("wiki", "/supervisor", kafka).await.status, 200);
     assert_eq!(rig.post("wiki", "/task", noop(Some("t"))).await.status, 200);
     for cut in [0, 1, 10] {
@@ -320,7 +322,8 @@ async fn an_answer_that_is_read_whole_is_asked_for_again_wherever_it_was_cut() {
 #[tokio::test]
 async fn an_owner_that_cannot_be_read_is_not_remembered() {
     let rig = Rig::start().await;
-    let kafka = r#"{"type":"kafka","spec":{"dataSchema":{"dataSource":"wiki"}}}"#;
+    let kafka = crate::support::rig::kafka("wiki", "");
+    let kafka = kafka.as_str();
     // Stored behind our back: nothing is remembered of them yet.
     for (path, body) in [
         ("/task", noop(Some("t"))),

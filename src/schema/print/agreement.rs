@@ -234,7 +234,10 @@ fn changed_specs_are_judged_alike() {
                     continue;
                 };
                 compared += 1;
-                if !agree(&errors, &places) {
+                // Beside a `spec` nobody reads a legacy parser, which no schema can say.
+                let unread =
+                    pointer.starts_with("/dataSchema/parser") && value.get("spec").is_some();
+                if !unread && !agree(&errors, &places) {
                     wrong.push(format!(
                         "{} {file} {pointer} {errors:?} {places:?}",
                         both.version
