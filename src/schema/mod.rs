@@ -5,8 +5,8 @@
 //! stops at the first problem, and the one with findings: they cannot disagree. The same tables are
 //! printed as JSON Schema (2020-12) for editors and other validators; a test holds the two together.
 //!
-//! Reading order: [`table`] (the types, compiled), [`leaf`] (single values), [`check`] (the walk),
-//! [`rules`] (what holds between fields), [`explain`] and [`suggest`] (problems as findings), [`print`]
+//! Reading order: `table` (the types, compiled), `leaf` (single values), `check` (the walk),
+//! `rules` (what holds between fields), `explain` and `suggest` (problems as findings), `print`
 //! (the types as JSON Schema).
 
 mod check;
@@ -76,8 +76,8 @@ impl SchemaSet {
         kind.is_some()
     }
 
-    /// What is wrong with a document of that kind: at most [`MOST`] errors and as many others, in
-    /// the document's order.
+    /// What is wrong with a document of that kind: at most [`MOST`] findings, errors before
+    /// others, in the document's order.
     pub fn check(&self, document: &Document, kind: SpecKind) -> Vec<Finding> {
         let shape = self.shape(kind);
         if self.is_clean(document, shape) {
@@ -96,6 +96,8 @@ impl SchemaSet {
         let Findings { errors, others, .. } = walk.sink;
         let mut findings = errors;
         findings.extend(others);
+        // Errors first: no number of warnings hides one.
+        findings.truncate(MOST);
         findings.sort_by(|left, right| {
             (left.line, left.column, left.code).cmp(&(right.line, right.column, right.code))
         });

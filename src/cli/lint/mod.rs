@@ -40,7 +40,7 @@ pub(super) struct Asked {
     /// How findings are told
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
-    /// A configuration whose [validation] and version of Druid hold
+    /// A configuration whose `[validation]` and version of Druid hold
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     config: Option<PathBuf>,
     /// Files, folders (every *.json below), or `-` for standard input
