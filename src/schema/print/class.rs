@@ -66,11 +66,35 @@ impl Printer<'_> {
         };
         let group =
             |sets: &Vec<u64>| json!({"anyOf": sets.iter().map(set).collect::<Vec<Value>>()});
-        let groups: Vec<Value> = class.groups.iter().map(group).collect();
+        let mut groups: Vec<Value> = class.groups.iter().map(group).collect();
+        groups.extend(self.legacy(class, &mut schema));
         if !groups.is_empty() {
             schema.insert("allOf".to_owned(), Value::Array(groups));
         }
         Value::Object(schema)
+    }
+
+    /// A stream's supervisor that has a `spec` throws its legacy fields away; nobody reads the parser
+    /// in them then, as the walk knows too.
+    fn legacy(&mut self, class: &Class, schema: &mut Map<String, Value>) -> Option<Value> {
+        if !matches!(
+            &*class.name,
+            "KafkaSupervisorSpec" | "KinesisSupervisorSpec"
+        ) {
+            return None;
+        }
+        let Role::Read(Shape::Class(number)) = class.named("dataSchema")?.role else {
+            return None;
+        };
+        let read = schema.get_mut("properties")?.get_mut("dataSchema")?;
+        let read = std::mem::replace(read, json!(true));
+        let mut thrown_away = self.class(number, None);
+        *thrown_away.get_mut("properties")?.get_mut("parser")? = json!(true);
+        Some(json!({
+            "if": {"required": ["spec"], "properties": {"spec": {"not": {"type": "null"}}}},
+            "then": {"properties": {"dataSchema": thrown_away}},
+            "else": {"properties": {"dataSchema": read}},
+        }))
     }
 
     /// By what people call it, and what it needs.
