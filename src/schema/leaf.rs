@@ -312,6 +312,10 @@ fn is_size(text: &str) -> bool {
         None => number,
     };
     let digits = number.strip_prefix('+').unwrap_or(number);
+    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        // A second sign.
+        return false;
+    }
     digits
         .parse::<u64>()
         .is_ok_and(|number| i64::try_from(number).is_ok())
@@ -335,6 +339,21 @@ fn is_time_zone(text: &str, names: &[Box<str>]) -> bool {
         None => {
             text.eq_ignore_ascii_case("utc")
                 || names.binary_search_by(|name| (**name).cmp(text)).is_ok()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_size;
+
+    #[test]
+    fn sizes() {
+        for text in ["1024", "+5", "512MiB", "1g", "1kb"] {
+            assert!(is_size(text), "{text}");
+        }
+        for text in ["", "++5", "-1", "5b", "5i", "1.5g", "many"] {
+            assert!(!is_size(text), "{text}");
         }
     }
 }

@@ -117,7 +117,7 @@ impl Place {
     }
 }
 
-/// Names that people write by habit, by the class they write them in (`""`: any), and what is read.
+/// Names that people write by habit, by the class they write them in, and what is read.
 const HABITS: &[(&str, &str, &str)] = &[
     ("StringDimensionSchema", "column", "name"),
     ("LongDimensionSchema", "column", "name"),

@@ -131,16 +131,3 @@ fn findings_agree_with_druid() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
-
-/// Prints every finding below the level of an error: for people.
-#[test]
-#[ignore = "prints, and checks nothing"]
-fn print_findings() {
-    let Some(specs) = specs() else { return };
-    let schemas = schemas("33.0.0");
-    for spec in &specs {
-        for finding in judge(&schemas, &spec.text, spec.kind) {
-            println!("{} {}", spec.file, line(&finding));
-        }
-    }
-}

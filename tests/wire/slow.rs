@@ -1,4 +1,7 @@
 //! Peers that are slow but never stop: a write timeout is for one piece, not for the whole.
+//!
+//! The pauses here are the subject, not a wait for something: they make the peer slow. Nothing is
+//! asserted about how long they take but that the whole took longer than the timeout of a piece.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
