@@ -86,7 +86,7 @@ fn pattern(rule: &Rule) -> Option<String> {
             format!("(?:{PERIOD}/{time}|{time}/(?:{PERIOD}|{time}))")
         }
         Rule::Period | Rule::Duration => PERIOD.to_owned(),
-        Rule::Size => "\\s*\\+*[0-9]+(?:[kmgtpKMGTP][iI]?[bB]?)?\\s*".to_owned(),
+        Rule::Size => "\\s*\\+?[0-9]+(?:[kmgtpKMGTP][iI]?[bB]?)?\\s*".to_owned(),
         Rule::Text | Rule::Enumeration(_) | Rule::TimeZone(_) | Rule::Other(_) => return None,
     })
 }
