@@ -2,19 +2,21 @@
 
 mod code;
 mod level;
+mod secret;
 
 use serde::Serialize;
 
 pub use code::{CODES, Code, CodeRow, Severity};
 pub use level::{Level, Levels};
+pub use secret::{holds_secret, masked};
 
-use crate::json::{Document, Invalid, InvalidKind, Node, Position, Span};
+use crate::json::{Document, Invalid, InvalidKind, Kind, Node, Position, Span};
 
 /// Findings about one document, at most this many.
 pub const MOST: usize = 20;
 
 /// The longest piece of a document that a finding repeats, in characters.
-const LONGEST_QUOTE: usize = 80;
+pub const LONGEST_QUOTE: usize = 80;
 
 /// The longest pointer that a finding carries, in bytes. Keys may be long and nested: without a
 /// bound, twenty findings about a body of a megabyte would be an answer of twenty.
@@ -48,6 +50,9 @@ pub struct Finding {
     pub edit: Option<Edit>,
     #[serde(skip)]
     span: Span,
+    /// Is it about a secret? Then nothing of what stands there is told.
+    #[serde(skip)]
+    is_secret: bool,
 }
 
 /// A change of the text: these bytes become that.
@@ -69,20 +74,27 @@ pub struct Suggestion {
 }
 
 impl Finding {
-    /// A finding about a node.
+    /// A finding about a value. Of a secret it says only that.
     pub fn new(code: Code, node: Node<'_>, message: impl Into<String>) -> Finding {
-        Finding::at(
-            code,
-            node.document(),
-            node.span(),
-            node.pointer(),
-            message.into(),
-        )
+        let mut finding = Finding::about_key(code, node, message);
+        let is_single = matches!(node.kind(), Kind::String | Kind::Number);
+        if is_single && secret::is_secret(&finding.pointer) {
+            "Druid cannot use this value, which is not shown because it may be a secret"
+                .clone_into(&mut finding.message);
+            finding.is_secret = true;
+        }
+        finding
     }
 
     /// A finding about a key of an object: the key's own place.
     pub fn about_key(code: Code, key: Node<'_>, message: impl Into<String>) -> Finding {
-        Finding::new(code, key, message)
+        Finding::at(
+            code,
+            key.document(),
+            key.span(),
+            key.pointer(),
+            message.into(),
+        )
     }
 
     fn at(
@@ -120,6 +132,7 @@ impl Finding {
             suggestion: None,
             edit: None,
             span: Span { start: 0, end: 0 },
+            is_secret: false,
         }
     }
 
@@ -133,6 +146,9 @@ impl Finding {
     /// With the text that was probably meant, in the place of the value.
     #[must_use]
     pub fn suggest(mut self, text: impl Into<String>) -> Finding {
+        if self.is_secret {
+            return self;
+        }
         let text = text.into();
         self.replace(serde_json::Value::from(text.as_str()).to_string());
         self.suggestion(text, None)
@@ -141,6 +157,9 @@ impl Finding {
     /// With the JSON that was probably meant, in the place of the value.
     #[must_use]
     pub fn suggest_json(mut self, json: impl Into<String>) -> Finding {
+        if self.is_secret {
+            return self;
+        }
         let json = json.into();
         self.replace(json.clone());
         self.suggestion(json, None)
@@ -264,8 +283,10 @@ fn explain(kind: InvalidKind) -> (Code, Option<&'static str>) {
     }
 }
 
-/// A piece of a document for a message: cut, and without control characters.
+/// A piece of a document for a message: cut, without control characters, and without what an address
+/// may carry of its user.
 pub fn quote(text: &str) -> String {
+    let text = secret::without_secrets(text);
     let mut quoted = String::from("`");
     for (index, character) in text.chars().enumerate() {
         if index == LONGEST_QUOTE {
@@ -368,6 +389,19 @@ mod tests {
             "`a\u{fffd}b\u{fffd}\u{fffd}c\u{fffd}`"
         );
         assert_eq!(quote(&"x".repeat(500)).chars().count(), LONGEST_QUOTE + 3);
+    }
+
+    #[test]
+    fn a_secret_is_not_told() {
+        let text = "{\"password\": [\"hunter2\", 7]}";
+        let document = Document::read(Bytes::from(text), &Limits::default()).expect("valid");
+        for node in document.root().get("password").expect("there").elements() {
+            let finding = Finding::new(Code::WrongType, node, quote(node.raw()))
+                .suggest(node.raw())
+                .suggest_json(node.raw());
+            assert!(finding.message.contains("may be a secret"));
+            assert_eq!((finding.suggestion, finding.edit), (None, None));
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ use overgate::finding::Severity;
 use overgate::route::SpecKind;
 
 use crate::judge::{judge, line, says_dropped, says_refused, schemas};
+use crate::record::hold;
 
 /// What Druid's own reader said of each document: by release, `whole`, `dropped` (with the
 /// properties), `refused-type` or `refused`. Asked of 28.0.0, 33.0.0 and 37.0.0 in November 2026.
@@ -75,7 +76,7 @@ fn findings_agree_with_druid() {
     let verdicts: BTreeMap<String, Value> =
         serde_json::from_str(VERDICTS).expect("verdicts are JSON");
     let mut wrong = Vec::new();
-    println!("release  verdict of Druid  documents  agree  warned");
+    let mut report = "release  verdict of Druid  documents  agree  warned\n".to_owned();
     for release in ["28.0.0", "33.0.0", "37.0.0"] {
         let schemas = schemas(release);
         let mut table: BTreeMap<String, [usize; 3]> = BTreeMap::new();
@@ -126,8 +127,9 @@ fn findings_agree_with_druid() {
             }
         }
         for (verdict, [all, agree, warned]) in table {
-            println!("{release}   {verdict:16}  {all:9}  {agree:5}  {warned:6}");
+            report += &format!("{release}   {verdict:16}  {all:9}  {agree:5}  {warned:6}\n");
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    hold("corpus", &report);
 }

@@ -12,4 +12,6 @@ mod generate;
 mod judge;
 mod mistakes;
 mod oracle;
+mod record;
+mod secrets;
 mod typos;

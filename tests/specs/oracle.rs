@@ -19,6 +19,7 @@ use overgate::spec::{Spec, SpecId};
 
 use crate::generate::{Dice, Tables, text};
 use crate::judge::{judge, line, says_dropped, says_refused, schemas};
+use crate::record::hold;
 
 /// How many documents of each release.
 const TASKS: usize = 26_000;
@@ -467,8 +468,8 @@ fn hold_against(release: &str) {
     let unseen: usize = outcome.unseen.values().sum();
     #[allow(clippy::cast_precision_loss, reason = "thousands")]
     let share = unseen as f64 / refused as f64;
-    println!(
-        "{report}  not seen: {unseen} of {refused} that Druid refuses, {:.3} %",
+    report += &format!(
+        "  not seen: {unseen} of {refused} that Druid refuses, {:.3} %",
         share * 100.0
     );
     for text in &outcome.wrong {
@@ -480,4 +481,5 @@ fn hold_against(release: &str) {
         outcome.wrong.len()
     );
     assert!(share <= MOST_UNSEEN, "{share}");
+    hold(release, &report);
 }

@@ -15,6 +15,7 @@ use crate::corpus::{specs, verdict};
 use crate::generate::{Dice, Tables, at_mut, text};
 use crate::judge::{judge, line, says_dropped, says_refused, schemas};
 use crate::oracle::{Asked, ask, fingerprint, strings};
+use crate::record::hold;
 
 const RELEASE: &str = "33.0.0";
 
@@ -384,11 +385,11 @@ fn slips_are_caught_where_they_are() {
     }
     let mut all = Row::default();
     let mut names = Share::default();
-    println!("{} slips in real specs, Druid {RELEASE}", cases.len());
-    println!("slip             cases   caught    exact  suggested");
+    let mut report = format!("{} slips in real specs, Druid {RELEASE}\n", cases.len());
+    report += "slip             cases   caught    exact  suggested\n";
     for (slip, row) in &rows {
-        println!(
-            "{:15} {:6} {:7.1}% {:7.1}% {:>10}",
+        report += &format!(
+            "{:15} {:6} {:7.1}% {:7.1}% {:>10}\n",
             format!("{slip:?}"),
             row.caught.1,
             row.caught.percent(),
@@ -408,14 +409,14 @@ fn slips_are_caught_where_they_are() {
             names.1 += row.suggested.1;
         }
     }
-    println!(
-        "all             {:6} {:7.1}% {:7.1}%; names suggested {:.1}%",
+    report += &format!(
+        "all             {:6} {:7.1}% {:7.1}%; names suggested {:.1}%\n",
         all.caught.1,
         all.caught.percent(),
         all.exact.percent(),
         names.percent()
     );
-    println!("harmless: {harmless}, false alarms: {}", alarms.len());
+    report += &format!("harmless: {harmless}, false alarms: {}\n", alarms.len());
     if std::env::var_os("OVERGATE_SHOW").is_some() {
         for text in missed.iter().chain(&alarms) {
             println!("{text}");
@@ -426,4 +427,5 @@ fn slips_are_caught_where_they_are() {
     assert!(all.caught.percent() >= 99.0, "caught");
     assert!(all.exact.percent() >= 97.0, "exact");
     assert!(names.percent() >= 95.0, "suggested");
+    hold("slips", &report);
 }

@@ -5,7 +5,7 @@ use super::{Judged, Tell, Totals, help};
 use crate::admission::Report;
 use crate::cli::terminal::Palette;
 use crate::druid::DruidVersion;
-use crate::finding::{Finding, MOST, Severity, tame};
+use crate::finding::{Finding, MOST, Severity, masked, tame};
 
 /// Text, with or without colours.
 pub(super) struct Text {
@@ -82,7 +82,15 @@ impl Tell for Text {
     }
 
     fn file(&self, judged: &Judged<'_>) -> Vec<String> {
-        let mut lines = Lines::new(judged.bytes);
+        if judged
+            .reports
+            .iter()
+            .all(|report| report.findings.is_empty())
+        {
+            return Vec::new();
+        }
+        let shown = masked(judged.bytes);
+        let mut lines = Lines::new(&shown);
         let mut pieces = Vec::new();
         for report in judged.reports {
             for finding in &report.findings {

@@ -7,7 +7,7 @@ use super::check::{Frame, Problem};
 use super::kinds;
 use super::leaf::{Reading, Rule};
 use super::table::{Shape, Types};
-use crate::finding::{Code, Finding, quote};
+use crate::finding::{Code, Finding, LONGEST_QUOTE, holds_secret, quote};
 use crate::json::{Kind, Node};
 
 /// What Druid does with what it does not know.
@@ -163,16 +163,19 @@ fn wrong_kind(types: &Types, node: Node<'_>, shape: Shape) -> Finding {
     let finding = Finding::new(Code::WrongType, node, message).effect(REFUSES);
     let is_list = matches!(shape, Shape::Array(_)) || wanted == "an array";
     let single = !matches!(node.kind(), Kind::Array | Kind::Null);
-    let raw = node.raw();
-    if is_list && single && raw.len() <= 200 && !raw.contains('\n') {
-        return finding.suggest_json(format!("[{raw}]"));
+    // What is short enough to be repeated, and no secret.
+    let is_told = |node: Node<'_>| {
+        let raw = node.raw();
+        raw.len() <= LONGEST_QUOTE && !raw.contains('\n') && !holds_secret(node)
+    };
+    if is_list && single && is_told(node) {
+        return finding.suggest_json(format!("[{}]", node.raw()));
     }
     let mut elements = node.elements();
     if let (Kind::Array, Some(only), None, false) =
         (node.kind(), elements.next(), elements.next(), is_list)
         && matches!(only.kind(), Kind::Object | Kind::String)
-        && only.raw().len() <= 200
-        && !only.raw().contains('\n')
+        && is_told(only)
     {
         return finding.suggest_json(only.raw());
     }
