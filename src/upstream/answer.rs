@@ -1,10 +1,12 @@
 //! An Overlord's answer, from its header on.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use pingora::protocols::http::client::HttpSession;
 use pingora::upstreams::peer::HttpPeer;
+use tokio::time::{Instant, timeout_at};
 
 use super::attempt::Head;
 use super::exchange::Whole;
@@ -16,6 +18,11 @@ const FACTOR: usize = 4;
 
 /// So much of it is free: short answers, which tell what became of a change, are always read.
 const FREE: usize = 64 * 1024;
+
+/// A short answer is held until its end is here, so that a cut in it can be mended: up to so many
+/// bytes, which an Overlord sends at once or within this time.
+const AHEAD: usize = 32 * 1024;
+const AHEAD_TIME: Duration = Duration::from_millis(50);
 
 /// Why an answer's body ended early.
 #[derive(Debug, thiserror::Error)]
@@ -48,14 +55,42 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// Reads the first piece of the body, or with a limit all of it, so that a cut before its end
+    /// Reads the beginning of the body, or with a limit all of it, so that a cut before its end
     /// can still be mended.
     pub(super) async fn prefetch(&mut self, whole: Option<usize>) -> Result<(), ReadError> {
         self.first = match whole {
-            None => self.read().await?,
+            None => self.beginning().await?,
             Some(limit) => Some(self.gather(limit, true).await?),
         };
         Ok(())
+    }
+
+    /// All of a short answer; of others the first piece, or what came soon.
+    async fn beginning(&mut self) -> Result<Option<Bytes>, ReadError> {
+        let Some(first) = self.read().await? else {
+            return Ok(None);
+        };
+        if first.len() >= AHEAD {
+            return Ok(Some(first));
+        }
+        let soon = Instant::now() + AHEAD_TIME;
+        let mut pieces = vec![first];
+        let mut length = 0;
+        while length < AHEAD {
+            // Reading can be broken off and goes on where it was (Pingora's `body.rs` says so).
+            match timeout_at(soon, self.read()).await {
+                Ok(Ok(Some(piece))) => {
+                    length += piece.len();
+                    pieces.push(piece);
+                }
+                Ok(Ok(None)) | Err(_) => break,
+                Ok(Err(error)) => return Err(error),
+            }
+        }
+        Ok(match pieces.len() {
+            1 => pieces.pop(),
+            _ => Some(pieces.concat().into()),
+        })
     }
 
     /// The body that was read whole, and the memory that it holds.

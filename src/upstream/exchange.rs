@@ -266,7 +266,8 @@ mod tests {
     use std::net::SocketAddr;
     use std::sync::atomic::{AtomicI64, Ordering};
 
-    use tokio::net::TcpListener;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
     use crate::demo;
@@ -382,6 +383,67 @@ mod tests {
         let (status, trail) = sending.await.expect("no panic");
         assert_eq!(status.expect("answered"), StatusCode::NOT_FOUND);
         assert_eq!((trail.attempts, trail.node), (2, Some(1)));
+    }
+
+    /// Answers one request with these bytes, and closes if it is told to.
+    async fn say(listener: &TcpListener, bytes: &str, ends: bool) -> Option<TcpStream> {
+        let (mut connection, _) = listener.accept().await.expect("a connection");
+        let mut request = Vec::new();
+        while !request.ends_with(b"\r\n\r\n") {
+            connection.read_buf(&mut request).await.expect("a request");
+        }
+        connection.write_all(bytes.as_bytes()).await.expect("taken");
+        (!ends).then_some(connection)
+    }
+
+    const BEGUN: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n";
+
+    #[tokio::test]
+    async fn a_short_answer_that_is_cut_behind_its_first_piece_is_asked_for_again() {
+        let (first, address) = listener().await;
+        let (second, other) = listener().await;
+        let overlords = overlords(&[(false, address), (false, other)]);
+        elect(&overlords, 0);
+        let asking = tokio::spawn({
+            let overlords = overlords.clone();
+            async move {
+                let plan = Plan {
+                    repeatable: true,
+                    ..plan()
+                };
+                let request = Request::get("/druid/indexer/v1/task/a/status");
+                let mut trail = Trail::default();
+                let answer = overlords.exchange(&request, plan, &mut trail).await;
+                answer.expect("answered").whole(100).await
+            }
+        });
+        say(&first, BEGUN, true).await;
+        watched(&overlords).await;
+        elect(&overlords, 1);
+        say(&second, &format!("{BEGUN}2\r\nde\r\n0\r\n\r\n"), true).await;
+        let body = asking.await.expect("no panic").expect("whole");
+        assert_eq!(body, "abcde");
+    }
+
+    #[tokio::test]
+    async fn what_comes_slowly_is_not_held() {
+        let (node, address) = listener().await;
+        let overlords = overlords(&[(false, address)]);
+        elect(&overlords, 0);
+        let request = Request::get("/druid/indexer/v1/task/a/log");
+        let mut trail = Trail::default();
+        let (answer, mut connection) = tokio::join!(
+            overlords.exchange(&request, plan(), &mut trail),
+            say(&node, BEGUN, false)
+        );
+        let mut answer = answer.expect("begun");
+        let piece = answer.chunk().await.expect("here");
+        assert_eq!(piece.as_deref(), Some(b"abc".as_slice()));
+        // And nothing of what follows is lost.
+        let rest = b"2\r\nde\r\n0\r\n\r\n";
+        let connection = connection.as_mut().expect("open");
+        connection.write_all(rest).await.expect("taken");
+        assert_eq!(answer.whole(100).await.expect("whole"), "de");
     }
 
     #[tokio::test]
