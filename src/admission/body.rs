@@ -4,7 +4,6 @@ use bytes::Bytes;
 
 use super::admitted::{Forward, Verdict};
 use super::known::Known;
-use super::review::{Unreadable, review};
 use super::step::{AwaitingOwner, Question, Step};
 use super::{BodyProblem, Enforcement, Rejection};
 use crate::druid::{DataSource, Owner, SupervisorId};
@@ -28,37 +27,43 @@ pub(super) struct ReadSpec {
 /// Judges a spec's bytes.
 pub(super) fn judge_spec(mut known: Known, kind: SpecKind, body: Bytes) -> Step {
     let snapshot = known.snapshot.clone();
-    let reviewed = match review(&body, kind, &snapshot.json, &snapshot.schemas) {
-        Ok(reviewed) => reviewed,
-        Err(Unreadable::Document(finding)) => {
+    let document = match Document::read(body.clone(), &snapshot.json) {
+        Ok(document) => document,
+        Err(invalid) => {
+            let finding = Finding::invalid(&invalid, &body);
             known.trace.findings = vec![finding.clone()];
             return known.reject(Rejection::InvalidDocument(finding));
         }
-        Err(Unreadable::Spec(findings)) => {
+    };
+    let spec = match Spec::read(&document, kind) {
+        Ok(spec) => spec,
+        Err(findings) => {
             known.trace.findings.clone_from(&findings);
             return known.reject(Rejection::InvalidSpec(findings));
         }
     };
-    let effects = &reviewed.spec.effects;
+    let effects = &spec.effects;
     known.trace.datasources = effects
         .writes
         .iter()
         .chain(&effects.reads)
         .cloned()
         .collect();
-    let permit = match authorize(&known, &reviewed.spec) {
+    let permit = match authorize(&known, &spec) {
         Ok(permit) => permit,
         Err(rejection) => return known.reject(rejection),
     };
     known.trace.rule = Some(permit.role().clone());
-    let open = match &reviewed.spec.id {
+    // Who may not submit it learns nothing of it, and costs no more than the reading.
+    let findings = snapshot.schemas.check(&document, kind);
+    let open = match &spec.id {
         SpecId::Supervisor(ids) => ids.clone(),
         SpecId::Task(_) | SpecId::None => Vec::new(),
     };
     let read = ReadSpec {
         body,
-        spec: reviewed.spec,
-        findings: reviewed.findings,
+        spec,
+        findings,
         permit,
         open,
     };

@@ -12,13 +12,11 @@ mod body;
 mod known;
 mod lint;
 mod rejection;
-mod review;
 mod snapshot;
 mod step;
 
 pub use admitted::{Admitted, Forward, Trace, Verdict};
 pub use lint::{Report, lint};
 pub use rejection::{BodyProblem, Rejection};
-pub use review::{Reviewed, Unreadable, review};
 pub use snapshot::{Enforcement, Snapshot};
 pub use step::{AwaitingBody, AwaitingOwner, AwaitingPrincipal, Head, Login, Step, begin};

@@ -73,6 +73,7 @@ codes! {
     ForbiddenCharacter "forbidden-character" Error "A string holds U+0000 or half of a surrogate pair." "Stores another text" "\"\\ud800\"",
     TooDeep "too-deep" Error "Arrays and objects are nested too deeply." "Overflows its stack at some 1,000 levels" "[[[…]]]",
     TooManyValues "too-many-values" Error "The document has more values than the budget of the check allows." "Spends memory and time" "[1, 1, …]",
+    TooComplex "too-complex" Error "Checking the document takes more steps than the budget of the check allows." "Spends time" "{\"a1\": 1, \"a2\": 2, …}",
     TooLong "too-long" Error "A key or a number is longer than Druid's newer releases read." "Answers 400" "1e99999",
     WrongType "wrong-type" Error "A value has the wrong JSON type." "Answers 400" "\"intervals\": \"2020/2021\"",
     MissingField "missing-field" Error "A field that Druid requires is missing." "Answers 400" "{\"type\": \"kill\", \"dataSource\": \"a\"}",
@@ -118,8 +119,8 @@ impl Code {
     pub fn is_certain(self) -> bool {
         use Code::{
             AmbiguousEncoding, ConflictingDatasource, DuplicateKey, EmptyKey, ForbiddenCharacter,
-            InvalidName, JvmContextKey, MalformedJson, NoopSupervisor, ReservedId, TooDeep,
-            TooLong, TooManyValues, TrailingText, WrapperArray,
+            InvalidName, JvmContextKey, MalformedJson, NoopSupervisor, ReservedId, TooComplex,
+            TooDeep, TooLong, TooManyValues, TrailingText, WrapperArray,
         };
         matches!(
             self,
@@ -131,6 +132,7 @@ impl Code {
                 | ForbiddenCharacter
                 | TooDeep
                 | TooManyValues
+                | TooComplex
                 | TooLong
                 | InvalidName
                 | WrapperArray

@@ -100,6 +100,9 @@ pub struct Document {
     bytes: Bytes,
     cells: Vec<Cell>,
     marks: OnceLock<Vec<Position>>,
+    /// How often anybody looked at a value.
+    #[cfg(test)]
+    pub(crate) looks: std::sync::atomic::AtomicUsize,
 }
 
 impl Document {
@@ -108,6 +111,8 @@ impl Document {
             bytes,
             cells,
             marks: OnceLock::new(),
+            #[cfg(test)]
+            looks: std::sync::atomic::AtomicUsize::new(0),
         }
     }
 
@@ -184,6 +189,9 @@ impl Document {
             kind: Kind::Null,
             escaped: false,
         };
+        #[cfg(test)]
+        self.looks
+            .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         self.cells.get(index as usize).copied().unwrap_or(NULL)
     }
 

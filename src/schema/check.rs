@@ -2,14 +2,19 @@
 //! code, so they cannot disagree.
 //!
 //! Every value is looked at once, whatever the document: a discriminator picks the class, a hash the
-//! property. The work is bounded by the number of values, which the reader bounds.
+//! property. A rule looks at its object a few times more. So the work follows the number of values,
+//! which the reader bounds; steps are counted all the same, and a walk that has gone too many ends.
 
 use std::ops::ControlFlow;
 
 use super::leaf::Reading;
-use super::rules::{Breach, Object};
+use super::near::Effort;
+use super::rules::{Breach, Breaches, Object};
 use super::table::{Class, Dates, Role, Shape, Types};
 use crate::json::{Kind, Node};
+
+/// What the rules may spend on telling what was meant: some milliseconds.
+const EFFORT: usize = 4_000_000;
 
 /// Something that is not as Druid reads it.
 #[derive(Debug)]
@@ -25,11 +30,7 @@ pub(super) enum Problem<'d> {
     /// A property that the class does not have.
     Unknown { key: Node<'d>, value: Node<'d> },
     /// A property that the class has in other releases.
-    Elsewhere {
-        key: Node<'d>,
-        value: Node<'d>,
-        dates: Dates,
-    },
+    Elsewhere { key: Node<'d>, dates: Dates },
     /// A property that Druid knows and does not read.
     Ignored { key: Node<'d> },
     /// A property that must be there, by its place in the class.
@@ -44,6 +45,8 @@ pub(super) enum Problem<'d> {
     UnknownType { id: Node<'d>, family: u16 },
     /// A rule between fields is broken.
     Rule(Breach<'d>),
+    /// The walk has gone as many steps as it may.
+    TooCostly { node: Node<'d> },
 }
 
 /// The objects around a problem, the innermost first.
@@ -58,6 +61,9 @@ pub(super) struct Frame<'f, 'd> {
 
 /// Takes problems.
 pub(super) trait Sink {
+    /// How many of one kind, about one object, are of use.
+    const MOST: usize;
+
     /// A problem in the innermost object of `frame`, if it is in one. Break: enough is known.
     fn take(&mut self, problem: Problem<'_>, frame: Option<&Frame<'_, '_>>) -> ControlFlow<()>;
 }
@@ -67,19 +73,52 @@ pub(super) trait Sink {
 pub(super) struct Any(pub(super) bool);
 
 impl Sink for Any {
+    const MOST: usize = 1;
+
     fn take(&mut self, _: Problem<'_>, _: Option<&Frame<'_, '_>>) -> ControlFlow<()> {
         self.0 = true;
         ControlFlow::Break(())
     }
 }
 
+/// The most steps of a walk: an entry of an object or an element of an array that is looked at.
+/// Twice the most values that are read, for a rule or two about each.
+pub(super) const MOST_STEPS: usize = 2_000_000;
+
 /// A walk over a document.
 pub(super) struct Walk<'t, S> {
     pub(super) types: &'t Types,
     pub(super) sink: S,
+    effort: Effort,
+    /// What is left of [`MOST_STEPS`].
+    steps: usize,
 }
 
-impl<S: Sink> Walk<'_, S> {
+impl<'t, S: Sink> Walk<'t, S> {
+    pub(super) fn new(types: &'t Types, steps: usize, sink: S) -> Walk<'t, S> {
+        Walk {
+            types,
+            sink,
+            effort: Effort::new(EFFORT),
+            steps,
+        }
+    }
+
+    /// Goes over the entries or elements of this value, so many times.
+    fn step(&mut self, node: Node<'_>, times: usize) -> ControlFlow<()> {
+        match self.steps.checked_sub(node.len() * times) {
+            Some(left) => {
+                self.steps = left;
+                ControlFlow::Continue(())
+            }
+            None => {
+                // Whatever the sink would like: nothing follows.
+                let _wanted = self.sink.take(Problem::TooCostly { node }, None);
+                ControlFlow::Break(())
+            }
+        }
+    }
+
     /// Holds a value against a shape.
     pub(super) fn value(
         &mut self,
@@ -107,6 +146,7 @@ impl<S: Sink> Walk<'_, S> {
             Shape::Array(inner) if kind == Kind::Array => match self.types.inner(inner) {
                 Shape::Any => ControlFlow::Continue(()),
                 inner => {
+                    self.step(node, 1)?;
                     for element in node.elements() {
                         self.value(element, inner, frame)?;
                     }
@@ -116,6 +156,7 @@ impl<S: Sink> Walk<'_, S> {
             Shape::Map(inner) if kind == Kind::Object => match self.types.inner(inner) {
                 Shape::Any => ControlFlow::Continue(()),
                 inner => {
+                    self.step(node, 1)?;
                     for (_, value) in node.entries() {
                         self.value(value, inner, frame)?;
                     }
@@ -208,6 +249,7 @@ impl<S: Sink> Walk<'_, S> {
             class: number,
             family,
         };
+        self.step(node, 1 + class.rules.len())?;
         let discriminator = family.map(|family| types.family(family));
         let (mut seen, mut filled) = (0, 0);
         let mut echoes = 0;
@@ -249,9 +291,9 @@ impl<S: Sink> Walk<'_, S> {
         }
         self.absent(class, seen, filled, &frame)?;
         for rule in &class.rules {
-            let mut breaches = Vec::new();
+            let mut breaches = Breaches::new(S::MOST, &self.effort);
             (rule.check)(Object::new(types, &frame), &mut breaches);
-            for breach in breaches {
+            for breach in breaches.found {
                 self.sink.take(Problem::Rule(breach), Some(&frame))?;
             }
         }
@@ -304,11 +346,7 @@ fn unknown<'d>(class: &Class, key: Node<'d>, value: Node<'d>) -> Problem<'d> {
         false => key.as_str().and_then(|name| class.elsewhere.get(&*name)),
     };
     match dates {
-        Some(dates) => Problem::Elsewhere {
-            key,
-            value,
-            dates: *dates,
-        },
+        Some(dates) => Problem::Elsewhere { key, dates: *dates },
         None => Problem::Unknown { key, value },
     }
 }

@@ -10,10 +10,13 @@
 //! (the types as JSON Schema).
 
 mod check;
+#[cfg(test)]
+mod cost;
 mod explain;
 mod iso;
 mod kinds;
 mod leaf;
+mod near;
 mod print;
 mod release;
 mod rules;
@@ -27,10 +30,13 @@ pub use release::{RELEASES, Release};
 pub use table::TableError;
 
 use crate::druid::DruidVersion;
-use crate::finding::{Finding, Levels, MOST, Severity};
+use crate::finding::{Code, Finding, Levels, MOST, Severity};
 use crate::json::Document;
 use crate::route::SpecKind;
-use check::{Any, Frame, Problem, Sink, Walk};
+use check::{Any, Frame, MOST_STEPS, Problem, Sink, Walk};
+use explain::Guess;
+use near::{Effort, nearest};
+use suggest::Hints;
 use table::{Shape, Types};
 
 /// The types of one release of Druid, and how bad each kind of finding is.
@@ -39,6 +45,8 @@ pub struct SchemaSet {
     types: Types,
     release: DruidVersion,
     levels: Levels,
+    /// The most steps of a check.
+    steps: usize,
 }
 
 impl SchemaSet {
@@ -53,6 +61,7 @@ impl SchemaSet {
             types: Types::read(release.types, version)?,
             release: release.version,
             levels,
+            steps: MOST_STEPS,
         })
     }
 
@@ -83,15 +92,13 @@ impl SchemaSet {
         if self.is_clean(document, shape) {
             return Vec::new();
         }
-        let mut walk = Walk {
-            types: &self.types,
-            sink: Findings {
-                types: &self.types,
-                levels: &self.levels,
-                errors: Vec::new(),
-                others: Vec::new(),
-            },
+        let findings = Findings {
+            hints: Hints::new(&self.types),
+            levels: &self.levels,
+            errors: Vec::new(),
+            others: Vec::new(),
         };
+        let mut walk = Walk::new(&self.types, self.steps, findings);
         let _ended = walk.value(document.root(), shape, None);
         let Findings { errors, others, .. } = walk.sink;
         let mut findings = errors;
@@ -116,10 +123,7 @@ impl SchemaSet {
     }
 
     fn is_clean(&self, document: &Document, shape: Shape) -> bool {
-        let mut walk = Walk {
-            types: &self.types,
-            sink: Any::default(),
-        };
+        let mut walk = Walk::new(&self.types, self.steps, Any::default());
         let _ended = walk.value(document.root(), shape, None);
         !walk.sink.0
     }
@@ -140,7 +144,8 @@ pub fn misspelled_extension(name: &str) -> Option<String> {
     if known().any(|known| known == name) {
         return None;
     }
-    suggest::nearest(name, known()).map(|near| near.name.to_owned())
+    let effort = Effort::new(usize::MAX);
+    nearest(name, known(), &effort).map(|near| near.name.to_owned())
 }
 
 /// The extensions of Druid that have types of specs.
@@ -172,15 +177,41 @@ pub fn type_kinds() -> impl Iterator<Item = &'static str> {
 /// Makes findings of problems. Errors have a share of their own, so that no number of warnings
 /// hides one.
 struct Findings<'t> {
-    types: &'t Types,
+    hints: Hints<'t>,
     levels: &'t Levels,
     errors: Vec<Finding>,
     others: Vec<Finding>,
 }
 
+impl Findings<'_> {
+    /// Can a finding about an unknown field still be told?
+    fn wants_fields(&self) -> bool {
+        let codes = [
+            Code::MisspelledField,
+            Code::MisplacedField,
+            Code::UnknownField,
+        ];
+        self.others.len() < MOST
+            || codes
+                .iter()
+                .any(|code| self.levels.of(*code) == Some(Severity::Error))
+    }
+}
+
 impl Sink for Findings<'_> {
+    const MOST: usize = MOST;
+
     fn take(&mut self, problem: Problem<'_>, frame: Option<&Frame<'_, '_>>) -> ControlFlow<()> {
-        let code = explain::code(self.types, &problem, frame);
+        let guess = match (&problem, frame) {
+            (Problem::Unknown { .. }, _) if !self.wants_fields() => {
+                return ControlFlow::Continue(());
+            }
+            (Problem::Unknown { key, value }, Some(frame)) => {
+                explain::guess(&self.hints, *key, *value, frame)
+            }
+            _ => Guess::Nothing,
+        };
+        let code = explain::code(self.hints.types, &problem, &guess);
         let Some(severity) = self.levels.of(code) else {
             return ControlFlow::Continue(());
         };
@@ -189,7 +220,7 @@ impl Sink for Findings<'_> {
             Severity::Warning | Severity::Info => &mut self.others,
         };
         if share.len() < MOST {
-            let mut finding = explain::finding(self.types, problem, frame);
+            let mut finding = explain::finding(&self.hints, code, problem, frame, guess);
             finding.severity = severity;
             debug_assert_eq!(finding.code, code, "{}", finding.message);
             share.push(finding);

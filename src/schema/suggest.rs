@@ -1,87 +1,88 @@
 //! What was probably meant by a name that is not there: a near one here, or the same one elsewhere.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, VecDeque};
 
 use super::check::Frame;
-use super::table::{Class, Field, Role, Shape, Types};
+use super::near::{self, Effort, Near, Spelling};
+use super::table::{Class, Named, Role, Shape, Types};
 use crate::json::{Kind, Node};
-
-/// The longest name that is compared; no field of Druid's comes near.
-const LONGEST: usize = 80;
 
 /// How far down from an object another place is looked for.
 const DEEPEST: usize = 3;
 
-/// A name that is near, and how near: 0 differs in case and separators only.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Near<'t> {
-    pub(super) distance: usize,
-    pub(super) name: &'t str,
+/// How far up another type is looked for.
+const HIGHEST: usize = 4;
+
+/// What telling all that was meant in one document may cost: some 20 ms.
+const EFFORT: usize = 10_000_000;
+
+/// What looking at an entry of an object costs.
+const ENTRY: usize = 4;
+
+/// Everything that a guess goes by.
+#[derive(Debug)]
+pub(super) struct Hints<'t> {
+    pub(super) types: &'t Types,
+    pub(super) effort: Effort,
 }
 
-/// The nearest of some names, if one is near enough to be meant.
-pub(super) fn nearest<'t>(written: &str, names: impl Iterator<Item = &'t str>) -> Option<Near<'t>> {
-    if written.len() > LONGEST {
-        return None;
+impl<'t> Hints<'t> {
+    pub(super) fn new(types: &'t Types) -> Hints<'t> {
+        Hints {
+            types,
+            effort: Effort::new(EFFORT),
+        }
     }
-    let plain = plain(written);
-    names
-        .filter_map(|name| distance(&plain, name).map(|distance| Near { distance, name }))
-        .min()
-}
 
-/// Without case and separators.
-fn plain(name: &str) -> String {
-    let letters = name.chars().filter(|c| c.is_alphanumeric());
-    letters.flat_map(char::to_lowercase).collect()
-}
-
-/// How many slips lie between a plain name and a real one; `None`: too many for a slip.
-fn distance(written: &str, name: &str) -> Option<usize> {
-    let name = plain(name);
-    let slips = strsim::osa_distance(written, &name);
-    let length = written.chars().count().max(name.chars().count());
-    let most = match length {
-        0..=2 => 0,
-        3..=5 => 1,
-        6..=8 => 2,
-        9..=14 => 3,
-        _ => 4,
-    };
-    if slips <= most {
-        return Some(slips);
+    /// The nearest of some names.
+    pub(super) fn nearest<'n>(
+        &self,
+        written: &str,
+        names: impl Iterator<Item = &'n str>,
+    ) -> Option<Near<'n>> {
+        near::nearest(written, names, &self.effort)
     }
-    // `granularity` for `granularitySpec`, `partition` for `partitionsSpec`.
-    let (short, long) = if written.len() < name.len() {
-        (written, name.as_str())
-    } else {
-        (name.as_str(), written)
-    };
-    let rest = long.strip_prefix(short)?;
-    let suffix = matches!(
-        rest,
-        "spec" | "config" | "s" | "sspec" | "ms" | "millis" | "seconds" | "period" | "name"
-    );
-    (suffix && short.len() >= 4).then_some(3)
+
+    /// Is there effort left for going over an object?
+    fn affords(&self, node: Node<'_>) -> bool {
+        self.effort.spend(node.len() * ENTRY)
+    }
+
+    /// Is this field of the object absent? Not, if that cannot be afforded.
+    fn lacks(&self, node: Node<'_>, name: &str) -> bool {
+        self.affords(node) && node.get(name).is_none()
+    }
 }
 
-/// The near name among what an object may hold and does not yet.
+/// The near name among what an object may hold: what it does not hold yet (`is_free`), or what it
+/// holds already.
 pub(super) fn near_field<'t>(
-    types: &'t Types,
-    written: &str,
+    hints: &Hints<'t>,
+    written: &Spelling,
     value: Node<'_>,
     frame: &Frame<'_, '_>,
+    is_free: bool,
 ) -> Option<Near<'t>> {
-    let class = types.class(frame.class);
-    let free = class.fields.iter().filter(|field| match field.role {
+    let types = hints.types;
+    let fields = types.class(frame.class).fields.iter();
+    let near = fields.filter_map(|field| match field.role {
         Role::Read(shape) => {
-            frame.node.get(&field.name).is_none() && plausible(types, shape, value)
+            let slips = field.spelling.slips(written, &hints.effort)?;
+            let fits =
+                plausible(types, shape, value) && hints.lacks(frame.node, &field.name) == is_free;
+            let name = &*field.name;
+            fits.then_some(Near { slips, name })
         }
-        Role::Echo | Role::Ignored | Role::Tolerated => false,
+        Role::Echo | Role::Ignored | Role::Tolerated => None,
     });
-    let discriminator = frame.family.map(|family| &*types.family(family).property);
-    let discriminator = discriminator.filter(|name| frame.node.get(name).is_none());
-    nearest(written, free.map(|field| &*field.name).chain(discriminator))
+    let discriminator = frame.family.and_then(|family| {
+        let name = &*types.family(family).property;
+        let slips = Spelling::of(name).slips(written, &hints.effort)?;
+        let fits = hints.lacks(frame.node, name) == is_free;
+        fits.then_some(Near { slips, name })
+    });
+    near.chain(discriminator).min()
 }
 
 /// Could this value stand there?
@@ -155,75 +156,77 @@ const HABITS: &[(&str, &str, &str)] = &[
 ];
 
 /// The name that is read where another one is written by habit.
-pub(super) fn habit<'t>(types: &'t Types, written: &str, frame: &Frame<'_, '_>) -> Option<&'t str> {
-    let class = types.class(frame.class);
+pub(super) fn habit<'t>(
+    hints: &Hints<'t>,
+    written: &str,
+    frame: &Frame<'_, '_>,
+) -> Option<&'t str> {
+    let class = hints.types.class(frame.class);
     let of_class = |row: &&(&str, &str, &str)| *row.0 == *class.name && row.1 == written;
     let (.., meant) = HABITS.iter().find(of_class)?;
     let field = class.named(meant)?;
-    let free = frame.node.get(meant).is_none();
+    let free = hints.lacks(frame.node, meant);
     (free && matches!(field.role, Role::Read(_))).then_some(&*field.name)
-}
-
-/// The one required field that is missing, where this value could stand.
-pub(super) fn only_missing<'t>(
-    types: &'t Types,
-    value: Node<'_>,
-    frame: &Frame<'_, '_>,
-) -> Option<&'t str> {
-    let class = types.class(frame.class);
-    let mut missing = class
-        .fields
-        .iter()
-        .filter(|field| field.bit & class.required != 0 && frame.node.get(&field.name).is_none());
-    let field = missing.next()?;
-    let Role::Read(shape) = field.role else {
-        return None;
-    };
-    (missing.next().is_none() && plausible(types, shape, value)).then_some(&*field.name)
 }
 
 /// A near name in an object close by.
 pub(super) fn near_place<'t>(
-    types: &'t Types,
-    written: &str,
+    hints: &Hints<'t>,
+    written: &Spelling,
     value: Node<'_>,
     frame: &Frame<'_, '_>,
 ) -> Option<(&'t str, Place)> {
-    let mut best: Option<(usize, &'t str)> = None;
-    for class in &types.classes {
-        for field in &class.fields {
-            let Role::Read(shape) = field.role else {
-                continue;
-            };
-            let bound = best.map_or(2, |(distance, _)| distance);
-            if field.name.len().abs_diff(written.len()) > 3 || !plausible(types, shape, value) {
-                continue;
-            }
-            if let Some(near) = nearest(written, std::iter::once(&*field.name))
-                && near.distance < bound
-            {
-                best = Some((near.distance, near.name));
-            }
-        }
-    }
-    let (_, name) = best?;
-    let place = place(types, name, value, frame)?;
+    let slips = |named: &'t Named| {
+        let slips = named.spelling.slips(written, &hints.effort)?;
+        (slips <= 1).then_some((slips, &*named.name))
+    };
+    let (_, name) = hints.types.names.iter().filter_map(slips).min()?;
+    let place = place(hints, name, value, frame)?;
     (place.steps <= 4).then_some((name, place))
 }
 
+/// Names that say little: many objects have them, and each means another thing.
+const COMMON: &[&str] = &[
+    "column",
+    "delegate",
+    "dimension",
+    "end",
+    "expression",
+    "field",
+    "fieldName",
+    "fields",
+    "id",
+    "key",
+    "name",
+    "outputName",
+    "pattern",
+    "size",
+    "start",
+    "type",
+    "url",
+    "value",
+    "values",
+];
+
 /// Where in this document a field of this name belongs: below this object, around it, beside it.
 pub(super) fn place(
-    types: &Types,
+    hints: &Hints<'_>,
     name: &str,
     value: Node<'_>,
     frame: &Frame<'_, '_>,
 ) -> Option<Place> {
+    if !hints.types.reads(name) {
+        return None;
+    }
     let mut best: Option<Place> = None;
     let mut up = 0;
     let mut around = Some(frame);
     while let Some(frame) = around {
-        if let Some((path, down)) = below(types, name, value, frame) {
-            let steps = up + down;
+        if best.as_ref().is_some_and(|best| best.steps <= up) {
+            break;
+        }
+        if let Some(path) = below(hints, name, value, frame) {
+            let steps = up + path.len();
             if best.as_ref().is_none_or(|best| steps < best.steps) {
                 let mut pointer = frame.node.pointer();
                 for step in path {
@@ -241,32 +244,45 @@ pub(super) fn place(
     best
 }
 
-/// The shortest way down from an object to one that has a field of this name.
+/// The shortest way down from an object to one that has a field of this name, and has it free.
 fn below<'t>(
-    types: &'t Types,
+    hints: &Hints<'t>,
     name: &str,
     value: Node<'_>,
     frame: &Frame<'_, '_>,
-) -> Option<(Vec<&'t str>, usize)> {
+) -> Option<Vec<&'t str>> {
+    let types = hints.types;
     let mut seen = BTreeSet::from([frame.class]);
     let mut open = VecDeque::from([(frame.class, Some(frame.node), Vec::new())]);
     while let Some((number, node, path)) = open.pop_front() {
         let class = types.class(number);
-        if takes(types, class, name, value) {
-            let steps = path.len();
-            return Some((path, steps));
+        if node.is_some_and(|node| !hints.affords(node)) {
+            return None;
+        }
+        if takes(types, class, name, value) && node.is_none_or(|node| node.get(name).is_none()) {
+            return Some(path);
         }
         if path.len() == DEEPEST {
             continue;
         }
         // What the document has comes before what it could have.
-        let present = |field: &&Field| node.is_some_and(|node| node.get(&field.name).is_some());
-        let (there, absent): (Vec<_>, Vec<_>) = class.fields.iter().partition(present);
-        for field in there.into_iter().chain(absent) {
+        let mut there = vec![None; class.fields.len()];
+        for (key, value) in node.into_iter().flat_map(Node::entries) {
+            let hash = key.key_hash();
+            let field = class.field(hash, |name| key.is_key(name, hash));
+            if let Some(inner) = field.and_then(|field| there.get_mut(class.place(field))) {
+                *inner = Some(value);
+            }
+        }
+        let (there, absent): (Vec<_>, Vec<_>) = class
+            .fields
+            .iter()
+            .zip(there)
+            .partition(|(_, inner)| inner.is_some());
+        for (field, inner) in there.into_iter().chain(absent) {
             let Role::Read(shape) = field.role else {
                 continue;
             };
-            let inner = node.and_then(|node| node.get(&field.name));
             let Some(next) = class_of(types, shape, inner) else {
                 continue;
             };
@@ -281,10 +297,14 @@ fn below<'t>(
     None
 }
 
-/// Does this class read a field of this name, with such a value?
+/// Does this class read a field of this name, with such a value? One with a name that says little
+/// only, if it must be there.
 fn takes(types: &Types, class: &Class, name: &str, value: Node<'_>) -> bool {
     class.named(name).is_some_and(|field| match field.role {
-        Role::Read(shape) => plausible(types, shape, value),
+        Role::Read(shape) => {
+            let is_meant = !COMMON.contains(&name) || field.bit & class.required != 0;
+            is_meant && plausible(types, shape, value)
+        }
         Role::Echo | Role::Ignored | Role::Tolerated => false,
     })
 }
@@ -316,14 +336,18 @@ pub(super) fn class_of(types: &Types, shape: Shape, node: Option<Node<'_>>) -> O
 /// Types beside this one that have a field of this name at the same place: `kafka`, when it stands
 /// in a `kinesis` supervisor. And the one it stands in.
 pub(super) fn other_types<'t>(
-    types: &'t Types,
+    hints: &Hints<'t>,
     name: &str,
     frame: &Frame<'_, '_>,
 ) -> Option<(Vec<&'t str>, &'t str)> {
+    let types = hints.types;
+    if !types.reads(name) {
+        return None;
+    }
     // Names from a typed object down to where the field stands.
-    let mut path: Vec<String> = Vec::new();
+    let mut path: Vec<Cow<'_, str>> = Vec::new();
     let mut around = Some(frame);
-    while let Some(frame) = around {
+    while let Some(frame) = around.filter(|_| path.len() < HIGHEST) {
         if let Some(number) = frame.family {
             let family = types.family(number);
             let own = frame.node.get_hashed(&family.property, family.hash);
@@ -350,47 +374,15 @@ pub(super) fn other_types<'t>(
                 return Some((others, &own.id));
             }
         }
-        let outer = frame.outer?;
+        let outer = frame.outer.filter(|outer| hints.affords(outer.node))?;
         // An element of an array has no name to go by.
         let step = outer
             .node
             .entries()
             .find(|(_, value)| value.index() == frame.node.index())
             .and_then(|(key, _)| key.as_str())?;
-        path.push(step.into_owned());
+        path.push(step);
         around = Some(outer);
     }
     None
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn near_names() {
-        let names = [
-            "maxRowsPerSegment",
-            "maxRowsInMemory",
-            "partitionsSpec",
-            "metricsSpec",
-            "type",
-            "id",
-        ];
-        for (written, expected) in [
-            ("maxRowsPerSegmnet", Some("maxRowsPerSegment")),
-            ("max_rows_per_segment", Some("maxRowsPerSegment")),
-            ("MAXROWSINMEMORY", Some("maxRowsInMemory")),
-            ("partitionSpec", Some("partitionsSpec")),
-            ("partitions", Some("partitionsSpec")),
-            ("metricSpec", Some("metricsSpec")),
-            ("metrics", Some("metricsSpec")),
-            ("tpye", Some("type")),
-            ("ip", None),
-            ("somethingElse", None),
-        ] {
-            let near = nearest(written, names.into_iter()).map(|near| near.name);
-            assert_eq!(near, expected, "{written}");
-        }
-    }
 }

@@ -10,6 +10,7 @@ mod raw;
 use std::collections::BTreeMap;
 
 use super::leaf::Leaf;
+use super::near::Spelling;
 use super::rules::Rule;
 use crate::druid::DruidVersion;
 use crate::json::hash_key;
@@ -46,6 +47,9 @@ pub(super) struct Types {
     pub(super) classes: Vec<Class>,
     pub(super) leaves: Vec<Leaf>,
     pub(super) shapes: Vec<Shape>,
+    /// Every name that any class reads, once.
+    pub(super) names: Vec<Named>,
+    by_name: Names,
     pub(super) task: Shape,
     pub(super) supervisor: Shape,
     pub(super) sampler: Shape,
@@ -126,10 +130,18 @@ pub(super) struct Class {
     pub(super) rules: Vec<&'static Rule>,
 }
 
+/// A name of a property.
+#[derive(Debug)]
+pub(super) struct Named {
+    pub(super) name: Box<str>,
+    pub(super) spelling: Spelling,
+}
+
 /// A property of a class.
 #[derive(Debug)]
 pub(super) struct Field {
     pub(super) name: Box<str>,
+    pub(super) spelling: Spelling,
     pub(super) role: Role,
     /// Is `null` refused?
     pub(super) not_null: bool,
@@ -146,6 +158,7 @@ impl Field {
     fn bare(name: &str, role: Role) -> Field {
         Field {
             name: name.into(),
+            spelling: Spelling::of(name),
             role,
             not_null: false,
             bit: 0,
@@ -212,6 +225,12 @@ impl Types {
             family.unloaded = others.into_iter().filter_map(extension).collect();
             family.ids = Names::new(family.members.iter().map(|member| &*member.id));
         }
+    }
+
+    /// Does any class read a property of this name?
+    pub(super) fn reads(&self, name: &str) -> bool {
+        let is = |index: usize| &*self.names[index].name == name;
+        self.by_name.find(hash_key(name), is).is_some()
     }
 
     pub(super) fn family(&self, id: u16) -> &Family {

@@ -1,7 +1,7 @@
 //! Single values that Druid refuses or misreads: what it wants instead.
 
 use super::leaf::{Leaf, Reading, Replacement, Rule};
-use super::suggest;
+use super::suggest::Hints;
 use crate::finding::{Code, Finding, quote};
 use crate::json::{Kind, Node};
 
@@ -60,9 +60,15 @@ const GRANULARITIES: &[(&str, &str)] = &[
 const REFUSES: &str = "Druid answers 400";
 
 /// The finding about a single value.
-pub(super) fn finding(code: Code, leaf: &Leaf, node: Node<'_>, reading: Reading) -> Finding {
+pub(super) fn finding(
+    hints: &Hints<'_>,
+    code: Code,
+    leaf: &Leaf,
+    node: Node<'_>,
+    reading: Reading,
+) -> Finding {
     if let Reading::Replaced(replacement) = reading {
-        return misread(code, leaf, node, replacement);
+        return misread(hints, code, leaf, node, replacement);
     }
     let text = node.as_str();
     let written = text.as_deref().unwrap_or_default();
@@ -100,7 +106,9 @@ pub(super) fn finding(code: Code, leaf: &Leaf, node: Node<'_>, reading: Reading)
             let known = GRANULARITIES.iter().find(|(text, _)| *text == upper);
             let near = || {
                 let names = names.names.iter().map(|name| &**name);
-                suggest::nearest(written.trim_end_matches(['s', 'S']), names).map(|near| near.name)
+                hints
+                    .nearest(written.trim_end_matches(['s', 'S']), names)
+                    .map(|near| near.name)
             };
             let meant = known.map(|(_, name)| *name).or_else(near);
             let finding = refused("the name of a granularity, or an object of type `period`");
@@ -117,7 +125,7 @@ pub(super) fn finding(code: Code, leaf: &Leaf, node: Node<'_>, reading: Reading)
             let all: Vec<String> = names.names.iter().map(|name| format!("`{name}`")).collect();
             let finding = refused(&format!("one of {}", all.join(", ")));
             let names = names.names.iter().map(|name| &**name);
-            match suggest::nearest(written, names) {
+            match hints.nearest(written, names) {
                 Some(near) => finding.suggest(near.name),
                 None => finding,
             }
@@ -146,7 +154,13 @@ pub(super) fn finding(code: Code, leaf: &Leaf, node: Node<'_>, reading: Reading)
     }
 }
 
-fn misread(code: Code, leaf: &Leaf, node: Node<'_>, replacement: Replacement) -> Finding {
+fn misread(
+    hints: &Hints<'_>,
+    code: Code,
+    leaf: &Leaf,
+    node: Node<'_>,
+    replacement: Replacement,
+) -> Finding {
     let raw = node.raw();
     let shown = quote(raw.trim_matches('"'));
     let (message, effect) = match replacement {
@@ -166,7 +180,7 @@ fn misread(code: Code, leaf: &Leaf, node: Node<'_>, replacement: Replacement) ->
     let finding = Finding::new(code, node, message).effect(effect);
     if let (Rule::TimeZone(names), Some(text)) = (&leaf.rule, node.as_str()) {
         let names = names.iter().map(|name| &**name);
-        return match suggest::nearest(&text, names) {
+        return match hints.nearest(&text, names) {
             Some(near) => finding.suggest(near.name),
             None => finding,
         };

@@ -92,15 +92,16 @@ async fn client(
         if let Some(id) = &last {
             let encoded = overgate::route::encode_segment(id);
             let poll = Call::get(&api(&format!("/task/{encoded}/status"))).login("admin", PASSWORD);
+            let asked = Instant::now();
             let outcome = poll.send(gateway).await;
             count.fetch_add(1, Ordering::Relaxed);
             match outcome {
                 Ok(answer) if answer.status == 200 => {}
-                other => seen
-                    .lock()
-                    .await
-                    .failed
-                    .push(format!("status of {id}: {other:?}")),
+                other => {
+                    let after = asked.elapsed();
+                    let failed = &mut seen.lock().await.failed;
+                    failed.push(format!("status of {id} after {after:?}: {other:?}"));
+                }
             }
         }
         tokio::time::sleep(Duration::from_millis(50)).await;

@@ -4,7 +4,8 @@ use super::{IGNORES, name, subject};
 use crate::finding::{Code, Finding};
 use crate::json::Node;
 use crate::schema::check::Frame;
-use crate::schema::suggest;
+use crate::schema::near::Spelling;
+use crate::schema::suggest::{self, Hints};
 use crate::schema::table::{Dates, Role, Types};
 
 pub(super) fn dates_code(types: &Types, dates: Dates) -> Code {
@@ -17,7 +18,6 @@ pub(super) fn dates_code(types: &Types, dates: Dates) -> Code {
 pub(super) fn other_release(
     types: &Types,
     key: Node<'_>,
-    value: Node<'_>,
     dates: Dates,
     frame: Option<&Frame<'_, '_>>,
 ) -> Finding {
@@ -54,7 +54,6 @@ pub(super) fn other_release(
     });
     match successor {
         Some(field) if frame.is_some_and(|frame| frame.node.get(&field.name).is_none()) => {
-            let _ = value;
             finding.rename(&field.name)
         }
         Some(_) | None => finding,
@@ -70,9 +69,12 @@ const SUCCESSORS: &[(&str, &str)] = &[
 ];
 
 /// What was probably meant by an unknown field.
-pub(super) enum Guess<'t> {
+#[derive(Debug)]
+pub(in crate::schema) enum Guess<'t> {
     /// A near name of the same object.
     Near(&'t str),
+    /// A near name of the same object, which is there already.
+    Beside(&'t str),
     /// This name, elsewhere in this document.
     Place(suggest::Place),
     /// A near name, elsewhere.
@@ -86,41 +88,43 @@ pub(super) enum Guess<'t> {
 impl Guess<'_> {
     pub(super) fn code(&self) -> Code {
         match self {
-            Guess::Near(_) => Code::MisspelledField,
+            Guess::Near(_) | Guess::Beside(_) => Code::MisspelledField,
             Guess::Place(_) | Guess::NearPlace(..) | Guess::Types(..) => Code::MisplacedField,
             Guess::Nothing => Code::UnknownField,
         }
     }
 }
 
-pub(super) fn guess<'t>(
-    types: &'t Types,
+pub(in crate::schema) fn guess<'t>(
+    hints: &Hints<'t>,
     key: Node<'_>,
     value: Node<'_>,
     frame: &Frame<'_, '_>,
 ) -> Guess<'t> {
     let written = key.as_str().unwrap_or_default();
-    let near = suggest::near_field(types, &written, value, frame);
-    if let Some(near) = near.filter(|near| near.distance <= 1) {
+    let spelling = Spelling::of(&written);
+    let near = suggest::near_field(hints, &spelling, value, frame, true);
+    if let Some(near) = near.filter(|near| near.slips <= 1) {
         return Guess::Near(near.name);
     }
-    if let Some(name) = suggest::habit(types, &written, frame) {
+    if let Some(name) = suggest::habit(hints, &written, frame) {
         return Guess::Near(name);
     }
-    let place = suggest::place(types, &written, value, frame);
+    let place = suggest::place(hints, &written, value, frame);
     if let Some(place) = place.filter(|place| near.is_none() || place.steps <= 2) {
         return Guess::Place(place);
     }
     if let Some(near) = near {
         return Guess::Near(near.name);
     }
-    if let Some((others, own)) = suggest::other_types(types, &written, frame) {
+    if let Some((others, own)) = suggest::other_types(hints, &written, frame) {
         return Guess::Types(others, own);
     }
-    if let Some(name) = suggest::only_missing(types, value, frame) {
-        return Guess::Near(name);
+    let taken = suggest::near_field(hints, &spelling, value, frame, false);
+    if let Some(taken) = taken.filter(|taken| taken.slips <= 1) {
+        return Guess::Beside(taken.name);
     }
-    if let Some((name, place)) = suggest::near_place(types, &written, value, frame) {
+    if let Some((name, place)) = suggest::near_place(hints, &spelling, value, frame) {
         return Guess::NearPlace(name, place);
     }
     Guess::Nothing
@@ -129,10 +133,9 @@ pub(super) fn guess<'t>(
 pub(super) fn unknown(
     types: &Types,
     key: Node<'_>,
-    value: Node<'_>,
     frame: &Frame<'_, '_>,
+    guess: Guess<'_>,
 ) -> Finding {
-    let guess = guess(types, key, value, frame);
     let code = guess.code();
     let name = name(key);
     let subject = subject(types, frame);
@@ -141,6 +144,10 @@ pub(super) fn unknown(
         Guess::Near(near) => Finding::about_key(code, key, not_a_field)
             .effect(format!("{IGNORES}; the default applies"))
             .rename(near),
+        Guess::Beside(near) => {
+            let message = format!("{not_a_field}, which has `{near}` already");
+            Finding::about_key(code, key, message).effect(IGNORES)
+        }
         Guess::Place(place) => {
             let holder = place
                 .pointer

@@ -3,8 +3,9 @@
 use super::REFUSES;
 use crate::finding::{Code, Finding, quote};
 use crate::json::Node;
+use crate::schema::kinds;
+use crate::schema::suggest::Hints;
 use crate::schema::table::{Dates, Family, Shape, Types};
-use crate::schema::{kinds, suggest};
 
 /// Some ids of a family, for a sentence.
 fn some_ids(types: &Types, family: u16) -> String {
@@ -62,7 +63,8 @@ pub(super) fn type_code(types: &Types, id: Node<'_>, family: u16) -> Code {
     }
 }
 
-pub(super) fn unknown_type(types: &Types, id: Node<'_>, number: u16) -> Finding {
+pub(super) fn unknown_type(hints: &Hints<'_>, id: Node<'_>, number: u16) -> Finding {
+    let types = hints.types;
     let code = type_code(types, id, number);
     let family = types.family(number);
     let noun = kinds::noun(&family.name).unwrap_or("type");
@@ -125,7 +127,7 @@ pub(super) fn unknown_type(types: &Types, id: Node<'_>, number: u16) -> Finding 
     };
     let finding = Finding::new(code, id, message).effect(effect);
     let ids = family.members.iter().map(|member| &*member.id);
-    match suggest::nearest(&text, ids) {
+    match hints.nearest(&text, ids) {
         Some(near) => finding.suggest(near.name),
         None => match family.members.as_slice() {
             [only] if code == Code::MismatchedType => finding.suggest(only.id.to_string()),

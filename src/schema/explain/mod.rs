@@ -6,6 +6,7 @@ mod ids;
 use super::check::{Frame, Problem};
 use super::kinds;
 use super::leaf::{Reading, Rule};
+use super::suggest::Hints;
 use super::table::{Shape, Types};
 use crate::finding::{Code, Finding, LONGEST_QUOTE, holds_secret, quote};
 use crate::json::{Kind, Node};
@@ -16,8 +17,10 @@ const IGNORES: &str = "Druid ignores it without a word";
 /// What Druid does with what it cannot read.
 const REFUSES: &str = "Druid answers 400";
 
-/// The code of a problem; the rest of the work is only worth it for who wants to know.
-pub(super) fn code(types: &Types, problem: &Problem<'_>, frame: Option<&Frame<'_, '_>>) -> Code {
+pub(super) use fields::{Guess, guess};
+
+/// The code of a problem; of an unknown field what was guessed says it.
+pub(super) fn code(types: &Types, problem: &Problem<'_>, guess: &Guess<'_>) -> Code {
     match problem {
         Problem::Kind { .. } | Problem::Null { .. } => Code::WrongType,
         Problem::Value {
@@ -35,27 +38,27 @@ pub(super) fn code(types: &Types, problem: &Problem<'_>, frame: Option<&Frame<'_
         Problem::Elsewhere { dates, .. } => fields::dates_code(types, *dates),
         Problem::UnknownType { id, family } => ids::type_code(types, *id, *family),
         Problem::Rule(breach) => breach.code,
-        Problem::Unknown { key, value } => match frame {
-            Some(frame) => fields::guess(types, *key, *value, frame).code(),
-            None => Code::UnknownField,
-        },
+        Problem::Unknown { .. } => guess.code(),
+        Problem::TooCostly { .. } => Code::TooComplex,
     }
 }
 
 /// The finding of a problem.
 pub(super) fn finding(
-    types: &Types,
+    hints: &Hints<'_>,
+    code: Code,
     problem: Problem<'_>,
     frame: Option<&Frame<'_, '_>>,
+    guess: Guess<'_>,
 ) -> Finding {
-    let code = code(types, &problem, frame);
+    let types = hints.types;
     match problem {
         Problem::Kind { node, wanted } => wrong_kind(types, node, wanted),
         Problem::Value {
             node,
             leaf,
             reading,
-        } => super::values::finding(code, types.leaf(leaf), node, reading),
+        } => super::values::finding(hints, code, types.leaf(leaf), node, reading),
         Problem::Null { node, field } => {
             let name = frame.and_then(|frame| types.class(frame.class).fields.get(field));
             let name = name.map_or("It", |field| &field.name);
@@ -69,10 +72,8 @@ pub(super) fn finding(
         Problem::Missing { field } => missing(types, field, frame),
         Problem::MissingOneOf { group } => missing_one_of(types, group, frame),
         Problem::NoType { node, family } => ids::no_type(types, node, family),
-        Problem::Elsewhere { key, value, dates } => {
-            fields::other_release(types, key, value, dates, frame)
-        }
-        Problem::UnknownType { id, family } => ids::unknown_type(types, id, family),
+        Problem::Elsewhere { key, dates } => fields::other_release(types, key, dates, frame),
+        Problem::UnknownType { id, family } => ids::unknown_type(hints, id, family),
         Problem::Rule(breach) => {
             let finding =
                 Finding::new(breach.code, breach.node, breach.message).effect(breach.effect);
@@ -81,8 +82,12 @@ pub(super) fn finding(
                 None => finding,
             }
         }
-        Problem::Unknown { key, value } => match frame {
-            Some(frame) => fields::unknown(types, key, value, frame),
+        Problem::TooCostly { node } => {
+            let message = "The document takes more steps to check than any real spec";
+            Finding::new(code, node, message).effect("Druid would take its time")
+        }
+        Problem::Unknown { key, .. } => match frame {
+            Some(frame) => fields::unknown(types, key, frame, guess),
             None => Finding::about_key(code, key, "It is not known").effect(IGNORES),
         },
     }

@@ -21,23 +21,26 @@ use crate::druid::DruidVersion;
 use crate::finding::{Code, Severity};
 use crate::json::{Document, Kind, Limits};
 use crate::route::SpecKind;
-use crate::schema::check::{Frame, Problem, Sink, Walk};
-use crate::schema::explain;
+use crate::schema::check::{Frame, MOST_STEPS, Problem, Sink, Walk};
+use crate::schema::explain::{self, Guess};
+use crate::schema::suggest::Hints;
 use crate::schema::table::{Shape, Types};
 use crate::schema::{RELEASES, Release};
 
 /// Notes the errors that one field shows: all but those of rules.
 struct Structure<'t> {
-    types: &'t Types,
+    hints: Hints<'t>,
     errors: Vec<(Code, String)>,
 }
 
 impl Sink for Structure<'_> {
+    const MOST: usize = usize::MAX;
+
     fn take(&mut self, problem: Problem<'_>, frame: Option<&Frame<'_, '_>>) -> ControlFlow<()> {
-        let code = explain::code(self.types, &problem, frame);
+        let code = explain::code(self.hints.types, &problem, &Guess::Nothing);
         let is_rule = matches!(problem, Problem::Rule(_));
         if !is_rule && code.severity() == Severity::Error {
-            let finding = explain::finding(self.types, problem, frame);
+            let finding = explain::finding(&self.hints, code, problem, frame, Guess::Nothing);
             self.errors.push((code, finding.pointer));
         }
         ControlFlow::Continue(())
@@ -86,13 +89,11 @@ fn judged(both: &Both, kind: SpecKind, text: &[u8]) -> Option<Judged> {
     }
     let value: Value = serde_json::from_slice(text).expect("a document is JSON");
     let (_, shape, printed) = both.printed.iter().find(|(known, ..)| *known == kind)?;
-    let mut walk = Walk {
-        types: &both.types,
-        sink: Structure {
-            types: &both.types,
-            errors: Vec::new(),
-        },
+    let structure = Structure {
+        hints: Hints::new(&both.types),
+        errors: Vec::new(),
     };
+    let mut walk = Walk::new(&both.types, MOST_STEPS, structure);
     let _ended = walk.value(document.root(), *shape, None);
     let places = printed
         .iter_errors(&value)

@@ -1,7 +1,7 @@
 //! Aggregators.
 
 use super::filters::is_column_type;
-use super::{Breach, Object, REFUSES, Rule, is_blank, text, whole};
+use super::{Breach, Breaches, Object, REFUSES, Rule, is_blank, text, whole};
 use crate::finding::Code;
 use crate::json::Node;
 
@@ -64,14 +64,14 @@ pub(super) const RULES: &[Rule] = &[
     },
 ];
 
-fn both<'d>(object: Object<'_, 'd>, first: &str, second: &str, breaches: &mut Vec<Breach<'d>>) {
+fn both<'d>(object: Object<'_, 'd>, first: &str, second: &str, breaches: &mut Breaches<'_, 'd>) {
     if let (Some(_), Some(node)) = (object.get(first), object.get(second)) {
         let message = format!("`{second}` cannot stand beside `{first}`: one of the two");
         breaches.push(Breach::new(Code::ConflictingFields, node, message, REFUSES));
     }
 }
 
-fn neither<'d>(object: Object<'_, 'd>, first: &str, second: &str, breaches: &mut Vec<Breach<'d>>) {
+fn neither<'d>(object: Object<'_, 'd>, first: &str, second: &str, breaches: &mut Breaches<'_, 'd>) {
     // An absent field of a group is told by the types.
     let is_null = |name| object.node().get(name).is_some_and(|node| node.is_null());
     if object.get(first).is_none()
@@ -88,16 +88,16 @@ fn neither<'d>(object: Object<'_, 'd>, first: &str, second: &str, breaches: &mut
     }
 }
 
-fn simple<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn simple<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     both(object, "fieldName", "expression", breaches);
 }
 
-fn cardinality<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn cardinality<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     both(object, "fields", "fieldNames", breaches);
     neither(object, "fields", "fieldNames", breaches);
 }
 
-fn expression<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn expression<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     // Druid makes a set of them.
     let mut fields: Vec<_> = object
         .get("fields")
@@ -121,7 +121,7 @@ fn expression<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
     }
 }
 
-fn single_value<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn single_value<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     if let Some(node) = object.get("columnType")
         && node.as_str().is_some_and(|text| !is_column_type(&text))
     {
@@ -130,7 +130,7 @@ fn single_value<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
     }
 }
 
-fn grouping<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn grouping<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     if let Some(node) = object.get("groupings")
         && is_blank(node)
     {
@@ -161,7 +161,7 @@ fn grouping<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
     }
 }
 
-fn string<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn string<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     if let Some(node) = object.get("maxStringBytes")
         && whole(node).is_some_and(|size| size < 0.0)
     {
@@ -170,7 +170,7 @@ fn string<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
     }
 }
 
-fn sketch<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn sketch<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     for name in ["size", "k", "nominalEntries"] {
         let Some(node) = object.get(name) else {
             continue;
@@ -188,7 +188,7 @@ fn sketch<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
     }
 }
 
-fn hll<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn hll<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     if let Some(node) = object.get("tgtHllType")
         && text(node).is_some_and(|text| !matches!(&*text, "HLL_4" | "HLL_6" | "HLL_8"))
     {

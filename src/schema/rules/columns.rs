@@ -1,9 +1,10 @@
 //! The columns of a datasource: dimensions, metrics, transforms, granularities.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
-use super::{Breach, Object, REFUSES, Rule, get, is_blank, is_true, text, whole};
-use crate::finding::{Code, quote};
+use super::{Breach, Breaches, Object, REFUSES, Rule, get, is_blank, is_true, text, whole};
+use crate::finding::{Code, MOST, quote};
 use crate::json::{Kind, Node};
 
 pub(super) const RULES: &[Rule] = &[
@@ -51,16 +52,11 @@ fn name_node(node: Node<'_>) -> Node<'_> {
 
 /// Names that stand twice, each with its second place.
 fn twice<'d>(nodes: impl Iterator<Item = Node<'d>>) -> Vec<(Cow<'d, str>, Node<'d>)> {
-    let mut names: Vec<_> = nodes
+    let mut names = HashSet::new();
+    nodes
         .filter_map(|node| Some((name(node)?, name_node(node))))
-        .collect();
-    names.sort_by(|left, right| (&left.0, left.1.index()).cmp(&(&right.0, right.1.index())));
-    names
-        .windows(2)
-        .filter_map(|pair| match pair {
-            [left, right] if left.0 == right.0 => Some(right.clone()),
-            _ => None,
-        })
+        .filter(|(name, _)| !names.insert(name.clone()))
+        .take(MOST)
         .collect()
 }
 
@@ -73,7 +69,7 @@ fn list<'d>(
         .flat_map(Node::elements)
 }
 
-fn schema<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn schema<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     let dimensions = object.get("dimensionsSpec");
     let wanted = dimensions.is_some() || object.release() >= 37;
     if wanted
@@ -98,6 +94,9 @@ fn schema<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
     let columns = list(dimensions, "dimensions").chain(metrics());
     let spatial = list(dimensions, "spatialDimensions");
     for column in columns.clone() {
+        if !breaches.wants(Code::MissingField) {
+            break;
+        }
         if name(column).is_none_or(|name| name.is_empty())
             && matches!(column.kind(), Kind::Object | Kind::String)
         {
@@ -106,14 +105,20 @@ fn schema<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
         }
     }
     for column in spatial {
+        if !breaches.wants(Code::MissingField) {
+            break;
+        }
         if get(column, "dimName").is_none_or(is_blank) && column.kind() == Kind::Object {
             let message = "`dimName` is missing: a dimension needs a name";
             breaches.push(Breach::new(Code::MissingField, column, message, REFUSES));
         }
     }
     // Names that stand twice in one of the two lists are told there.
-    let dimension_names: Vec<_> = list(dimensions, "dimensions").filter_map(name).collect();
+    let dimension_names: HashSet<_> = list(dimensions, "dimensions").filter_map(name).collect();
     for metric in metrics() {
+        if !breaches.wants(Code::ConflictingFields) {
+            break;
+        }
         if let Some(name) = name(metric)
             && dimension_names.contains(&name)
         {
@@ -139,7 +144,7 @@ fn schema<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
     unused(object, dimensions, breaches);
 }
 
-fn rollup<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn rollup<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     let Some(granularity) = object.get("granularitySpec") else {
         return;
     };
@@ -159,11 +164,15 @@ fn rollup<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
     }
 }
 
+/// How much text is gone through for columns that nothing takes: some milliseconds. Who has more
+/// transforms than that is told of the first.
+const MOST_SEARCHED: usize = 4 << 20;
+
 /// A transform that makes a column which nothing takes.
 fn unused<'d>(
     object: Object<'_, 'd>,
     dimensions: Option<Node<'d>>,
-    breaches: &mut Vec<Breach<'d>>,
+    breaches: &mut Breaches<'_, 'd>,
 ) {
     let transform_spec = object.get("transformSpec");
     let Some(dimensions) = dimensions else {
@@ -176,12 +185,22 @@ fn unused<'d>(
     if !named || discovers {
         return;
     }
+    let columns: HashSet<_> = list(Some(dimensions), "dimensions")
+        .filter_map(name)
+        .collect();
+    let around = object.node().raw().len();
+    let mut left = MOST_SEARCHED;
     for transform in list(transform_spec, "transforms") {
         let Some(result) = name(transform) else {
             continue;
         };
-        let is_dimension = list(Some(dimensions), "dimensions")
-            .any(|node| name(node).as_deref() == Some(&*result));
+        if columns.contains(&result) {
+            continue;
+        }
+        left = left.saturating_sub(around);
+        if left == 0 || !breaches.wants(Code::UnusedTransform) {
+            break;
+        }
         // A metric, a filter, an expression or the timestamp may take it: any mention counts.
         let mentions = |node: Node<'d>| mentions(node, &result);
         let is_used = list(Some(object.node()), "metricsSpec").any(mentions)
@@ -192,7 +211,7 @@ fn unused<'d>(
             || list(transform_spec, "transforms")
                 .filter(|other| other.index() != transform.index())
                 .any(|other| get(other, "expression").is_some_and(mentions));
-        if !is_dimension && !is_used && &*result != TIME {
+        if !is_used && &*result != TIME {
             let message = format!(
                 "The transform {} is neither a dimension nor used by anything",
                 quote(&result)
@@ -213,7 +232,7 @@ fn mentions(node: Node<'_>, name: &str) -> bool {
     node.raw().contains(name)
 }
 
-fn dimensions<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn dimensions<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     let all = || list(Some(object.node()), "dimensions");
     for null in all().filter(|dimension| dimension.is_null()) {
         let message = "A dimension cannot be null";
@@ -226,10 +245,13 @@ fn dimensions<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
         let message = "`name` is missing: a column needs one";
         breaches.push(Breach::new(Code::MissingField, column, message, REFUSES));
     }
-    let excluded: Vec<_> = list(Some(object.node()), "dimensionExclusions")
+    let excluded: HashSet<_> = list(Some(object.node()), "dimensionExclusions")
         .filter_map(Node::as_str)
         .collect();
     for dimension in all() {
+        if !breaches.wants(Code::ConflictingFields) {
+            break;
+        }
         let Some(name) = name(dimension) else {
             continue;
         };
@@ -269,7 +291,7 @@ fn dimensions<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
 }
 
 /// Names that stand twice; two columns without a name have the same.
-fn twice_in_list<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn twice_in_list<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     let all = || list(Some(object.node()), "dimensions");
     let spatial = || list(Some(object.node()), "spatialDimensions");
     let spatial_names = spatial().filter_map(|dimension| get(dimension, "dimName"));
@@ -286,7 +308,7 @@ fn twice_in_list<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
     }
 }
 
-fn projection<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn projection<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     let empty = |name: &str| object.get(name).is_none_or(is_blank);
     if empty("groupingColumns") && empty("aggregators") {
         let message = "`groupingColumns` or `aggregators` is missing: what the projection holds";
@@ -313,7 +335,7 @@ fn projection<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
     }
 }
 
-fn nested<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn nested<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     // Refused by 28, taken by 33.
     if object.release() < 33
         && let Some(node) = object.get("formatVersion")
@@ -324,7 +346,7 @@ fn nested<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
     }
 }
 
-fn transforms<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn transforms<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     for (name, node) in twice(list(Some(object.node()), "transforms")) {
         let message = format!("The transform {} stands twice", quote(&name));
         breaches.push(Breach::new(Code::ConflictingFields, node, message, REFUSES));

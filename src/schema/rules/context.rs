@@ -1,9 +1,9 @@
 //! A task's context: a free map of which Druid reads some keys, and casts instead of converting.
 
-use super::{Breach, Object, Rule};
+use super::{Breach, Breaches, Object, Rule};
 use crate::finding::{Code, quote};
 use crate::json::{Kind, Node};
-use crate::schema::suggest;
+use crate::schema::near::Known;
 
 pub(super) const RULES: &[Rule] = &[Rule {
     classes: &[
@@ -55,23 +55,25 @@ const KEYS: &[(&str, Cast)] = &[
 
 const CASTS: &str = "the task casts it and fails with a ClassCastException where it is read";
 
-fn context<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn context<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     let Some(context) = object
         .get("context")
         .filter(|node| node.kind() == Kind::Object)
     else {
         return;
     };
+    let is_absent = |name: &&str| context.get(name).is_none();
+    let absent = Known::new(KEYS.iter().map(|(known, _)| *known).filter(is_absent));
     for (key, value) in context.entries() {
         let name = key.as_str().unwrap_or_default();
         match KEYS.iter().find(|(known, _)| *known == name) {
             Some((_, cast)) => cast_of(&name, *cast, value, breaches),
-            None => near(key, &name, context, breaches),
+            None => near(key, &name, &absent, breaches),
         }
     }
 }
 
-fn cast_of<'d>(name: &str, cast: Cast, value: Node<'d>, breaches: &mut Vec<Breach<'d>>) {
+fn cast_of<'d>(name: &str, cast: Cast, value: Node<'d>, breaches: &mut Breaches<'_, 'd>) {
     let Some(text) = value.as_str() else {
         return;
     };
@@ -96,13 +98,13 @@ fn cast_of<'d>(name: &str, cast: Cast, value: Node<'d>, breaches: &mut Vec<Breac
 }
 
 /// A key that nothing reads, and that comes near one that is read.
-fn near<'d>(key: Node<'d>, name: &str, context: Node<'d>, breaches: &mut Vec<Breach<'d>>) {
-    if name.len() > 60 || name.len() < 4 || name.contains('.') {
+fn near<'d>(key: Node<'d>, name: &str, absent: &Known<'_>, breaches: &mut Breaches<'_, 'd>) {
+    let is_like = (4..=60).contains(&name.len()) && !name.contains('.');
+    if !is_like || !breaches.wants(Code::LikelyContextKey) {
         return;
     }
-    let free = KEYS.iter().map(|(known, _)| *known);
-    let free = free.filter(|known| context.get(known).is_none());
-    if let Some(near) = suggest::nearest(name, free).filter(|near| near.distance <= 2) {
+    let near = absent.nearest(name, breaches.effort);
+    if let Some(near) = near.filter(|near| near.slips <= 2) {
         let message = format!(
             "{} is no context key that Druid reads; `{}` is",
             quote(name),

@@ -1,6 +1,6 @@
 //! Filters and extraction functions.
 
-use super::{Breach, Object, REFUSES, Rule, get, is_blank, is_true, text};
+use super::{Breach, Breaches, Object, REFUSES, Rule, get, is_blank, is_true, text};
 use crate::finding::{Code, quote};
 
 pub(super) const RULES: &[Rule] = &[
@@ -78,7 +78,7 @@ pub(super) const RULES: &[Rule] = &[
     },
 ];
 
-fn empty<'d>(object: Object<'_, 'd>, name: &str, breaches: &mut Vec<Breach<'d>>) {
+fn empty<'d>(object: Object<'_, 'd>, name: &str, breaches: &mut Breaches<'_, 'd>) {
     if let Some(node) = object.get(name)
         && is_blank(node)
     {
@@ -87,15 +87,15 @@ fn empty<'d>(object: Object<'_, 'd>, name: &str, breaches: &mut Vec<Breach<'d>>)
     }
 }
 
-fn fields<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn fields<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     empty(object, "fields", breaches);
 }
 
-fn intervals<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn intervals<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     empty(object, "intervals", breaches);
 }
 
-fn like<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn like<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     if let Some(node) = object.get("escape")
         && text(node).is_some_and(|escape| escape.encode_utf16().count() != 1)
     {
@@ -104,7 +104,7 @@ fn like<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
     }
 }
 
-fn comparison<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn comparison<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     if let Some(node) = object.get("dimensions")
         && node.len() < 2
     {
@@ -113,7 +113,7 @@ fn comparison<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
     }
 }
 
-fn typed_in<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn typed_in<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     if let (Some(_), Some(node)) = (object.get("values"), object.get("sortedValues")) {
         let message = "`sortedValues` cannot stand beside `values`: one of the two";
         breaches.push(Breach::new(Code::ConflictingFields, node, message, REFUSES));
@@ -121,7 +121,7 @@ fn typed_in<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
 }
 
 /// The type of what is compared: a text that is none reads as null, and is refused then.
-fn match_type<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn match_type<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     let name = match object.class() {
         "ArrayContainsElementFilter" => "elementMatchValueType",
         _ => "matchValueType",
@@ -156,7 +156,7 @@ pub(super) fn is_column_type(text: &str) -> bool {
     inner("ARRAY").is_some_and(|inner| upper.matches('<').count() < 8 && is_column_type(inner))
 }
 
-fn javascript<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn javascript<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     let at = object.get("type").unwrap_or(object.node());
     let effect =
         "Druid refuses it, unless `druid.javascript.enabled` is set: then it runs the code";
@@ -169,7 +169,7 @@ fn javascript<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
 }
 
 /// Where a text that is no type reads as none at all.
-fn cast<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn cast<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     for name in ["castToType", "outputType", "expectedType"] {
         if let Some(node) = object.get(name)
             && let Some(text) = node.as_str()
@@ -185,7 +185,7 @@ fn cast<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
     }
 }
 
-fn bound<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn bound<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     let (Some(old), Some(ordering)) = (object.get("alphaNumeric"), object.get("ordering")) else {
         return;
     };
@@ -200,7 +200,7 @@ fn bound<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
 }
 
 /// Lists of coordinates are equally long.
-fn coordinates<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn coordinates<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     let (first, second) = match object.class() {
         "PolygonBound" => ("abscissa", "ordinate"),
         _ => ("minCoords", "maxCoords"),
@@ -219,22 +219,22 @@ fn coordinates<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
     }
 }
 
-fn lookup<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn lookup<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     if let (Some(_), Some(node)) = (object.get("lookup"), object.get("name")) {
         let message = "`name` cannot stand beside `lookup`: one of the two";
         breaches.push(Breach::new(Code::ConflictingFields, node, message, REFUSES));
     }
 }
 
-fn pattern<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn pattern<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     regex(object, "pattern", breaches);
 }
 
-fn expression<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn expression<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     regex(object, "expr", breaches);
 }
 
-pub(super) fn regex<'d>(object: Object<'_, 'd>, name: &str, breaches: &mut Vec<Breach<'d>>) {
+pub(super) fn regex<'d>(object: Object<'_, 'd>, name: &str, breaches: &mut Breaches<'_, 'd>) {
     let Some(node) = object.get(name) else {
         return;
     };

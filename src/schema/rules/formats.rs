@@ -1,10 +1,10 @@
 //! Input formats, timestamps, flattening.
 
 use super::filters::regex;
-use super::{Breach, Object, REFUSES, Rule, get, is_blank, is_true, text, whole};
+use super::{Breach, Breaches, Object, REFUSES, Rule, get, is_blank, is_true, text, whole};
 use crate::finding::{Code, quote};
 use crate::json::Node;
-use crate::schema::suggest;
+use crate::schema::near::nearest;
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -37,7 +37,7 @@ pub(super) const RULES: &[Rule] = &[
     },
 ];
 
-fn columns<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn columns<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     let header = ["findColumnsFromHeader", "hasHeaderRow"].map(|name| object.get(name));
     let list = object.text("listDelimiter");
     let delimiter = match object.class() {
@@ -103,20 +103,25 @@ const FEATURES: [&str; 20] = [
     "CLEAR_CURRENT_TOKEN_ON_CLOSE",
 ];
 
-fn json<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn json<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     for (key, _) in object
         .get("featureSpec")
         .into_iter()
         .flat_map(Node::entries)
     {
+        if !breaches.wants(Code::InvalidValue) {
+            break;
+        }
         let name = key.as_str().unwrap_or_default();
         if !FEATURES.contains(&&*name) {
             let message = format!("{} is no feature of Jackson's parser", quote(&name));
             let breach = Breach::new(Code::InvalidValue, key, message, REFUSES);
-            breaches.push(match suggest::nearest(&name, FEATURES.into_iter()) {
-                Some(near) => breach.instead(serde_json::Value::from(near.name).to_string()),
-                None => breach,
-            });
+            breaches.push(
+                match nearest(&name, FEATURES.into_iter(), breaches.effort) {
+                    Some(near) => breach.instead(serde_json::Value::from(near.name).to_string()),
+                    None => breach,
+                },
+            );
         }
     }
     if object.is_true("assumeNewlineDelimited")
@@ -129,11 +134,11 @@ fn json<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
     }
 }
 
-fn pattern<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn pattern<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     regex(object, "pattern", breaches);
 }
 
-fn kinesis<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn kinesis<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     let key = object.text("partitionKeyColumnName");
     if let (Some(key), Some(node)) = (key, object.get("timestampColumnName"))
         && node.as_str().as_deref() == Some(&*key)
@@ -146,7 +151,7 @@ fn kinesis<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
 /// Formats of `TimestampParser` that are no patterns; any case.
 const TIMESTAMP_FORMATS: [&str; 7] = ["auto", "iso", "posix", "millis", "micro", "nano", "ruby"];
 
-fn timestamp<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn timestamp<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     let Some(node) = object.get("format") else {
         return;
     };
@@ -222,7 +227,7 @@ fn doubtful(pattern: &str) -> Option<(&'static str, String)> {
     None
 }
 
-fn path<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn path<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     let Some(kind) = object.text("type") else {
         return;
     };
@@ -242,7 +247,7 @@ fn path<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
     }
 }
 
-fn front_coded<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn front_coded<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     if let Some(node) = object.get("formatVersion")
         && whole(node).is_some_and(|version| version != 0.0 && version != 1.0)
     {

@@ -1,6 +1,6 @@
 //! Lengths of time: granularities and how they fit together.
 
-use super::{Breach, Object, REFUSES, Rule, get, primitive, text};
+use super::{Breach, Breaches, Object, REFUSES, Rule, get, primitive, text};
 use crate::finding::Code;
 use crate::json::{Kind, Node};
 
@@ -76,7 +76,7 @@ fn is_aligned(interval: &str, segments: &str) -> Option<bool> {
     Some(aligned)
 }
 
-fn unaligned<'d>(object: Object<'_, 'd>, segments: Node<'d>, breaches: &mut Vec<Breach<'d>>) {
+fn unaligned<'d>(object: Object<'_, 'd>, segments: Node<'d>, breaches: &mut Breaches<'_, 'd>) {
     let period = match segments.kind() {
         // Another zone or origin begins elsewhere.
         Kind::Object
@@ -112,7 +112,7 @@ fn unaligned<'d>(object: Object<'_, 'd>, segments: Node<'d>, breaches: &mut Vec<
     }
 }
 
-fn granularities<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn granularities<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     let Some(segments) = object.get("segmentGranularity") else {
         return;
     };
@@ -133,7 +133,7 @@ fn granularities<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
 }
 
 /// A granularity of no length.
-fn granularity<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn granularity<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     if let Some(node) = object.get("duration")
         && primitive(node) < 1.0
     {

@@ -1,6 +1,6 @@
 //! Batch ingestion: what is read, how it is parsed, what it replaces.
 
-use super::{Breach, Object, REFUSES, Rule, get, is_blank, is_true, text, whole};
+use super::{Breach, Breaches, Object, REFUSES, Rule, get, is_blank, is_true, text, whole};
 use crate::finding::Code;
 use crate::json::{Kind, Node};
 
@@ -90,7 +90,7 @@ fn needs_format(source: Node<'_>) -> Option<bool> {
     needs.map(|needs| needs.contains(&true))
 }
 
-fn batch<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn batch<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     let (Some(schema), Some(io)) = (object.get("dataSchema"), object.get("ioConfig")) else {
         return;
     };
@@ -158,7 +158,7 @@ fn sources<'d>(
     object: Object<'_, 'd>,
     schema: Node<'d>,
     io: Node<'d>,
-    breaches: &mut Vec<Breach<'d>>,
+    breaches: &mut Breaches<'_, 'd>,
 ) {
     // `parser` is gone in 37.
     let parser = get(schema, "parser").filter(|_| object.release() < 37);
@@ -202,7 +202,7 @@ fn sources<'d>(
     }
 }
 
-fn serial<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn serial<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     let most = object.number("maxNumConcurrentSubTasks");
     if most == Some(1.0)
         && let Some(node) = object.get("maxNumConcurrentSubTasks")
@@ -216,7 +216,7 @@ fn serial<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
     }
 }
 
-fn local<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn local<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     let files = object.get("files").is_some_and(|files| !is_blank(files));
     let folder = object
         .get("baseDir")
@@ -250,7 +250,7 @@ fn local<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
     }
 }
 
-fn http<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn http<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     let Some(uris) = object.get("uris") else {
         return;
     };
@@ -270,7 +270,7 @@ fn http<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
     }
 }
 
-fn inline<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn inline<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     if let Some(data) = object.get("data")
         && is_blank(data)
     {
@@ -279,7 +279,7 @@ fn inline<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
     }
 }
 
-fn combining<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn combining<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     if let Some(delegates) = object.get("delegates")
         && is_blank(delegates)
     {
@@ -288,7 +288,7 @@ fn combining<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
     }
 }
 
-fn generator<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn generator<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     if object.get("schemaName").is_none() && object.get("schema").is_none() {
         let message = "`schemaName` or `schema` is missing: what to generate";
         breaches.push(Breach::new(
@@ -300,7 +300,7 @@ fn generator<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
     }
 }
 
-fn split_hint<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn split_hint<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     for name in ["maxSplitSize", "maxNumFiles"] {
         if let Some(node) = object.get(name)
             && whole(node).is_some_and(|size| size < 1.0)
@@ -311,7 +311,7 @@ fn split_hint<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
     }
 }
 
-fn druid<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn druid<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     if let (Some(_), Some(segments)) = (object.get("interval"), object.get("segments")) {
         let message = "`segments` cannot stand beside `interval`: one of the two";
         breaches.push(Breach::new(
@@ -323,7 +323,7 @@ fn druid<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
     }
 }
 
-fn sql<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn sql<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     if let Some(sqls) = object.get("sqls")
         && is_blank(sqls)
     {
@@ -333,7 +333,7 @@ fn sql<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
 }
 
 /// Exactly one list, and not an empty one.
-fn cloud<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn cloud<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     const LISTS: [&str; 3] = ["uris", "prefixes", "objects"];
     let given = LISTS.iter().filter_map(|name| {
         let node = object.get(name).filter(|node| !is_blank(*node))?;

@@ -20,6 +20,7 @@ mod tasks;
 use std::borrow::Cow;
 
 use super::check::Frame;
+use super::near::Effort;
 use super::table::Types;
 use crate::finding::Code;
 use crate::json::{Kind, Node};
@@ -29,7 +30,7 @@ use crate::json::{Kind, Node};
 pub(super) struct Rule {
     /// The classes whose objects it looks at.
     pub(super) classes: &'static [&'static str],
-    pub(super) check: for<'d> fn(Object<'_, 'd>, &mut Vec<Breach<'d>>),
+    pub(super) check: for<'d> fn(Object<'_, 'd>, &mut Breaches<'_, 'd>),
 }
 
 /// A rule that is broken.
@@ -66,6 +67,47 @@ impl<'d> Breach<'d> {
     pub(super) fn instead(mut self, text: impl Into<Cow<'static, str>>) -> Breach<'d> {
         self.instead = Some(text.into());
         self
+    }
+}
+
+/// Takes what a rule finds: of each code no more than anybody is told.
+#[derive(Debug)]
+pub(super) struct Breaches<'e, 'd> {
+    pub(super) found: Vec<Breach<'d>>,
+    /// How many there are of each code.
+    told: Vec<(Code, usize)>,
+    most: usize,
+    /// For suggestions.
+    pub(super) effort: &'e Effort,
+}
+
+impl<'e, 'd> Breaches<'e, 'd> {
+    pub(super) fn new(most: usize, effort: &'e Effort) -> Breaches<'e, 'd> {
+        Breaches {
+            found: Vec::new(),
+            told: Vec::new(),
+            most,
+            effort,
+        }
+    }
+
+    pub(super) fn push(&mut self, breach: Breach<'d>) {
+        let at = self.told.iter().position(|(code, _)| *code == breach.code);
+        let at = at.unwrap_or_else(|| {
+            self.told.push((breach.code, 0));
+            self.told.len() - 1
+        });
+        let (_, count) = &mut self.told[at];
+        if *count < self.most {
+            *count += 1;
+            self.found.push(breach);
+        }
+    }
+
+    /// Would one more of this code be told? If not, a loop need not go on.
+    pub(super) fn wants(&self, code: Code) -> bool {
+        let told = self.told.iter().find(|(told, _)| *told == code);
+        told.is_none_or(|(_, count)| *count < self.most)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Parsers of old, and what only Druid writes.
 
-use super::{Breach, Object, REFUSES, Rule, text};
+use super::{Breach, Breaches, Object, REFUSES, Rule, text};
 use crate::finding::Code;
 
 pub(super) const RULES: &[Rule] = &[
@@ -21,7 +21,7 @@ pub(super) const RULES: &[Rule] = &[
     },
 ];
 
-fn encoding<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn encoding<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     if let Some(node) = object.get("encoding")
         && text(node).is_some_and(|name| !is_encoding(&name))
     {
@@ -31,7 +31,7 @@ fn encoding<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
 }
 
 /// Parts of segments, which Druid writes.
-fn shards<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn shards<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     let bounded = object.get("start").is_some() || object.get("end").is_some();
     if bounded && object.get("dimensions").is_none() {
         let message = "`dimensions` is missing in shardSpec";
@@ -55,7 +55,7 @@ fn is_encoding(name: &str) -> bool {
 }
 
 /// A parser of old: read when the task runs.
-fn parser<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn parser<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     if object.get("parseSpec").is_none() && !object.requires("parseSpec") {
         let message = "`parseSpec` is missing in parser";
         let effect = "Druid accepts the spec, and the task fails when it reads the parser";

@@ -1,6 +1,6 @@
 //! How segments are cut: partitionsSpec and the fields of old that stand for one.
 
-use super::{Breach, Object, REFUSES, Rule, get, is_blank, number};
+use super::{Breach, Breaches, Object, REFUSES, Rule, get, is_blank, number};
 use crate::finding::Code;
 use crate::json::Node;
 
@@ -45,7 +45,7 @@ fn given<'d, 'n>(object: Object<'_, 'd>, names: &[&'n str]) -> Vec<(&'n str, Nod
         .collect()
 }
 
-fn at_most_one<'d>(object: Object<'_, 'd>, names: &[&str], breaches: &mut Vec<Breach<'d>>) {
+fn at_most_one<'d>(object: Object<'_, 'd>, names: &[&str], breaches: &mut Breaches<'_, 'd>) {
     let counts = given(object, names);
     if let [(first, ..), (second, node, _), ..] = counts.as_slice() {
         let message = format!("`{second}` cannot stand beside `{first}`: they say the same");
@@ -58,7 +58,7 @@ fn at_most_one<'d>(object: Object<'_, 'd>, names: &[&str], breaches: &mut Vec<Br
     }
 }
 
-fn positive<'d>(object: Object<'_, 'd>, names: &[&str], breaches: &mut Vec<Breach<'d>>) {
+fn positive<'d>(object: Object<'_, 'd>, names: &[&str], breaches: &mut Breaches<'_, 'd>) {
     for (name, node, count) in given(object, names) {
         if count <= 0.0 {
             let message = format!("`{name}` must be greater than 0");
@@ -67,7 +67,7 @@ fn positive<'d>(object: Object<'_, 'd>, names: &[&str], breaches: &mut Vec<Breac
     }
 }
 
-fn hashed<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn hashed<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     const TARGETS: [&str; 3] = [
         "targetRowsPerSegment",
         "targetPartitionSize",
@@ -93,7 +93,7 @@ fn hashed<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
     }
 }
 
-fn range<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn range<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     target_or_most(
         object,
         &["targetRowsPerSegment"],
@@ -108,7 +108,7 @@ fn range<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
     }
 }
 
-fn single_dimension<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn single_dimension<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     target_or_most(
         object,
         &["targetRowsPerSegment", "targetPartitionSize"],
@@ -122,7 +122,7 @@ fn target_or_most<'d>(
     object: Object<'_, 'd>,
     targets: &[&str],
     most: &[&str],
-    breaches: &mut Vec<Breach<'d>>,
+    breaches: &mut Breaches<'_, 'd>,
 ) {
     at_most_one(object, targets, breaches);
     at_most_one(object, most, breaches);
@@ -152,14 +152,14 @@ fn target_or_most<'d>(
     positive(object, most, breaches);
 }
 
-fn dynamic<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn dynamic<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     // Checked since 36 (`DynamicPartitionsSpec`).
     if object.release() >= 36 {
         positive(object, &["maxRowsPerSegment", "maxTotalRows"], breaches);
     }
 }
 
-fn tuning<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn tuning<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     at_most_one(
         object,
         &["targetPartitionSize", "maxRowsPerSegment"],
@@ -207,7 +207,7 @@ fn tuning<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
 }
 
 /// `forceGuaranteedRollup` and the kind of partitions belong together.
-fn partitions_of<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn partitions_of<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     let forced = object.is_true("forceGuaranteedRollup");
     let Some(partitions) = object.get("partitionsSpec") else {
         return;

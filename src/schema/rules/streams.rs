@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Breach, Object, REFUSES, Rule, get, is_true, number, text};
+use super::{Breach, Breaches, Object, REFUSES, Rule, get, is_true, number, text};
 use crate::finding::Code;
 use crate::json::{Kind, Node};
 use crate::schema::iso;
@@ -54,7 +54,7 @@ const PERIODS: [&str; 6] = [
     "earlyMessageRejectionPeriod",
 ];
 
-fn kafka<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn kafka<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     consumer(object, breaches);
     if let (Some(_), Some(node)) = (object.get("topic"), object.get("topicPattern")) {
         let message = "`topicPattern` cannot stand beside `topic`: one of the two";
@@ -68,7 +68,7 @@ fn kafka<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
     }
 }
 
-fn consumer<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn consumer<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     let Some(properties) = object.get("consumerProperties") else {
         return;
     };
@@ -84,7 +84,7 @@ fn consumer<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
 }
 
 /// The types say so where the class could be measured.
-fn whole_spec<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn whole_spec<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     for name in ["dataSchema", "ioConfig"] {
         if object.get(name).is_none() && !object.requires(name) {
             let message = format!("`{name}` is missing in spec");
@@ -99,7 +99,7 @@ fn whole_spec<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
 }
 
 /// Where a task of a stream begins and ends; only Druid writes such tasks.
-fn sequences<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn sequences<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     let start = object
         .get("startSequenceNumbers")
         .or(object.get("startPartitions"));
@@ -142,7 +142,7 @@ fn sequences<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
     }
 }
 
-fn stream<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn stream<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     let late = object.get("lateMessageRejectionPeriod");
     if let (Some(_), Some(node)) = (late, object.get("lateMessageRejectionStartDateTime")) {
         let message =
@@ -205,7 +205,7 @@ fn seconds(node: Node<'_>) -> Option<f64> {
     Some(sum)
 }
 
-fn auto_scaler<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn auto_scaler<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     if let Some(node) = object.get("stopTaskCountRatio")
         && number(node).is_some_and(|ratio| ratio <= 0.0 || ratio > 1.0)
     {
@@ -245,7 +245,7 @@ fn auto_scaler<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
     }
 }
 
-fn idle<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn idle<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     if let Some(node) = object.get("inactiveAfterMillis")
         && number(node).is_some_and(|after| after < 1.0)
     {
@@ -254,7 +254,7 @@ fn idle<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
     }
 }
 
-fn offsets<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn offsets<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     if let Some(node) = object
         .get("resetOffsetAutomatically")
         .filter(|node| is_true(*node))

@@ -1,7 +1,7 @@
 //! Tasks as a whole.
 
 use super::granularities::coarseness;
-use super::{Breach, Object, REFUSES, Rule, get, is_blank, is_true, number, primitive};
+use super::{Breach, Breaches, Object, REFUSES, Rule, get, is_blank, is_true, number, primitive};
 use crate::finding::Code;
 use crate::json::Node;
 
@@ -46,7 +46,7 @@ pub(super) const RULES: &[Rule] = &[
     },
 ];
 
-fn kill<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn kill<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     for name in ["batchSize", "limit"] {
         if let Some(node) = object.get(name)
             && number(node).is_some_and(|count| count < 1.0)
@@ -57,7 +57,7 @@ fn kill<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
     }
 }
 
-fn interval<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn interval<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     let Some(node) = object.get("interval") else {
         return;
     };
@@ -70,7 +70,7 @@ fn interval<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
     }
 }
 
-fn compact<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn compact<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     // `CompactionTask.getTuningConfig` knows three of the family.
     if let Some(id) = object
         .get("tuningConfig")
@@ -144,7 +144,7 @@ fn compact<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
     }
 }
 
-fn realtime<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn realtime<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     // Only where Druid makes the id, which it does of these.
     if object.outer().is_some_and(|task| task.get("id").is_some()) {
         return;
@@ -162,7 +162,7 @@ fn realtime<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
     }
 }
 
-fn resource<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn resource<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     if let Some(node) = object.get("requiredCapacity")
         && primitive(node) < 1.0
     {
@@ -172,7 +172,7 @@ fn resource<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
 }
 
 /// Sub-tasks, which only Druid writes.
-fn partial<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn partial<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     let Some(spec) = object.get("spec") else {
         return;
     };
@@ -189,7 +189,7 @@ fn partial<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
 }
 
 /// What a Hadoop task fills in by itself.
-fn hadoop<'d>(object: Object<'_, 'd>, breaches: &mut Vec<Breach<'d>>) {
+fn hadoop<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     let Some(spec) = object.get("spec") else {
         return;
     };

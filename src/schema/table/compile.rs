@@ -1,12 +1,15 @@
 //! A table as it is written, turned into numbers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::raw::{RawClass, RawDates, RawFamily, RawShape, RawTable};
-use super::{Class, Dates, FREE, Family, Field, Member, Names, Role, Shape, TableError, Types};
+use super::{
+    Class, Dates, FREE, Family, Field, Member, Named, Names, Role, Shape, TableError, Types,
+};
 use crate::druid::DruidVersion;
 use crate::json::hash_key;
 use crate::schema::leaf::Leaf;
+use crate::schema::near::Spelling;
 use crate::schema::rules;
 
 /// From names to numbers.
@@ -43,11 +46,19 @@ impl<'r> Compiler<'r> {
             .iter()
             .map(|(name, family)| self.family(name, family, raw.removed.ids.get(name)))
             .collect::<Result<_, _>>()?;
-        let classes = raw
+        let classes: Vec<Class> = raw
             .classes
             .iter()
             .map(|(name, class)| self.class(name, class, raw.removed.classes.get(name)))
             .collect::<Result<_, _>>()?;
+        let read = |field: &&Field| matches!(field.role, Role::Read(_));
+        let fields = classes.iter().flat_map(|class| &class.fields).filter(read);
+        let names: BTreeSet<&str> = fields.map(|field| &*field.name).collect();
+        let named = |name: &str| Named {
+            name: name.into(),
+            spelling: Spelling::of(name),
+        };
+        let names: Vec<Named> = names.into_iter().map(named).collect();
         let leaves = raw
             .leaves
             .iter()
@@ -55,6 +66,8 @@ impl<'r> Compiler<'r> {
             .collect();
         Ok(Types {
             version: self.version,
+            by_name: Names::new(names.iter().map(|named| &*named.name)),
+            names,
             families,
             classes,
             leaves,
@@ -195,6 +208,7 @@ impl<'r> Compiler<'r> {
             }
             fields.push(Field {
                 name: name.as_str().into(),
+                spelling: Spelling::of(name),
                 role: Role::Read(self.shape(&field.shape)?),
                 not_null: field.not_null,
                 bit: bit(name),
