@@ -1,0 +1,270 @@
+//! What judging a spec costs, beside what `serde_json` takes to parse it into a `Value`.
+//!
+//! `cargo bench --bench specs` prints criterion's report and then the ratios with their bounds;
+//! it fails if one is exceeded. docs/performance.md has a run of it.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "a benchmark reads criterion's files and prints what it measured"
+)]
+
+use std::fmt::Write as _;
+use std::hint::black_box;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use bytes::Bytes;
+use criterion::{BatchSize, Criterion};
+use overgate::druid::DruidVersion;
+use overgate::finding::{Finding, Levels};
+use overgate::json::{Document, Limits};
+use overgate::route::SpecKind;
+use overgate::schema::SchemaSet;
+use serde_json::{Value, json};
+
+/// A batch task with this many columns, as people write them: indented.
+fn batch(columns: usize, slip: bool) -> String {
+    let types = ["string", "long", "double"];
+    let dimensions: Vec<Value> = (0..columns)
+        .map(|number| {
+            let mut dimension = json!({
+                "type": types[number % 3],
+                "name": format!("customer_attribute_{number}"),
+            });
+            if number % 3 == 0 {
+                dimension["createBitmapIndex"] = json!(number % 2 == 0);
+                dimension["multiValueHandling"] = json!("SORTED_ARRAY");
+            }
+            if slip && number % 10 == 3 {
+                dimension["creatBitmapIndex"] = json!(true);
+            }
+            dimension
+        })
+        .collect();
+    let metrics: Vec<Value> = (0..columns / 3)
+        .map(|number| {
+            json!({
+                "type": "doubleSum",
+                "name": format!("sum_of_attribute_{number}"),
+                "fieldName": format!("raw_attribute_{number}"),
+            })
+        })
+        .collect();
+    let transforms: Vec<Value> = (0..columns / 3)
+        .map(|number| {
+            json!({
+                "type": "expression",
+                "name": format!("customer_attribute_{number}"),
+                "expression": format!("nvl(\"attribute_{number}\", 'unknown')"),
+            })
+        })
+        .collect();
+    let mut spec = json!({
+        "type": "index_parallel",
+        "spec": {
+            "dataSchema": {
+                "dataSource": "customers",
+                "timestampSpec": {"column": "updated_at", "format": "iso"},
+                "dimensionsSpec": {"dimensions": dimensions},
+                "metricsSpec": metrics,
+                "transformSpec": {"transforms": transforms},
+                "granularitySpec": {
+                    "segmentGranularity": "DAY",
+                    "queryGranularity": "HOUR",
+                    "rollup": false,
+                    "intervals": ["2024-01-01/2024-02-01"],
+                },
+            },
+            "ioConfig": {
+                "type": "index_parallel",
+                "inputSource": {"type": "http", "uris": ["https://data.example.com/customers/2024-01.json.gz"]},
+                "inputFormat": {"type": "json"},
+                "appendToExisting": false,
+            },
+            "tuningConfig": {
+                "type": "index_parallel",
+                "maxRowsInMemory": 500_000,
+                "maxNumConcurrentSubTasks": 8,
+                "partitionsSpec": {"type": "dynamic", "maxRowsPerSegment": 5_000_000},
+            },
+        },
+    });
+    if slip {
+        spec["tuningConfig"] = json!({"type": "index_parallel"});
+        spec["spec"]["tuningConfig"]["maxRowInMemroy"] = json!(5);
+        spec["spec"]["ioConfig"]["dropExistng"] = json!(true);
+        spec["spec"]["dataSchema"]["granularitySpec"]["segmentGranulrity"] = json!("P1D");
+    }
+    serde_json::to_string_pretty(&spec).expect("serializable")
+}
+
+/// Filters within filters, each with a field that nobody knows: 500 bytes.
+fn nested() -> String {
+    let depth = 12;
+    format!(
+        r#"{{"type":"index","spec":{{"dataSchema":{{"transformSpec":{{"filter":{}{{}}{}}}}}}}}}"#,
+        r#"{"type":"not","fild":1,"field":"#.repeat(depth),
+        "}".repeat(depth)
+    )
+}
+
+/// Bodies that were made to cost: a wide context and a wide `tuningConfig` of names that come near,
+/// very many dimensions, very many filters of a type that nobody knows.
+fn costly(length: usize) -> [(&'static str, String); 3] {
+    let filled = |head: &str, piece: &dyn Fn(usize) -> String, tail: &str| {
+        let mut text = String::from(head);
+        let mut number = 0;
+        while text.len() < length - 80 {
+            text.push_str(if number == 0 { "" } else { "," });
+            text.push_str(&piece(number));
+            number += 1;
+        }
+        text + tail
+    };
+    let context = |number| format!("\"priorty-of-customer-{number:06x}\":\"5\"");
+    let tuning = |number| format!("\"maxRowsInMemroy-{number:06x}\":1234567");
+    let half = filled(
+        "{\"type\":\"index_parallel\",\"spec\":{\"tuningConfig\":{\"type\":\"index_parallel\",",
+        &|number| {
+            if number % 2 == 0 {
+                tuning(number)
+            } else {
+                context(number)
+            }
+        },
+        "}}}",
+    );
+    let dimensions = filled(
+        "{\"type\":\"index_parallel\",\"spec\":{\"dataSchema\":{\"dimensionsSpec\":{\"dimensions\":[",
+        &|number| format!("\"customer-{number:08x}\""),
+        "]}}}}",
+    );
+    let filters = filled(
+        "{\"type\":\"index_parallel\",\"spec\":{\"dataSchema\":{\"transformSpec\":{\"filter\":{\"type\":\"and\",\"fields\":[",
+        &|number| format!("{{\"type\":\"a-filter-of-some-name-{number:08x}-that-is-long\"}}"),
+        "]}}}}}",
+    );
+    [
+        ("names", half),
+        ("dimensions", dimensions),
+        ("filters", filters),
+    ]
+}
+
+fn findings(schemas: &SchemaSet, limits: &Limits, body: &Bytes) -> Vec<Finding> {
+    let document = Document::read(body.clone(), limits).expect("a document");
+    schemas.check(&document, SpecKind::Task)
+}
+
+/// What was measured: a name and nanoseconds, criterion's median.
+fn median(group: &str, name: &str) -> f64 {
+    let folder = PathBuf::from(std::env::var_os("CARGO_TARGET_DIR").unwrap_or("target".into()));
+    let path = folder.join(format!("criterion/{group}/{name}/new/estimates.json"));
+    let text = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let estimates: Value = serde_json::from_slice(&text).expect("criterion's JSON");
+    estimates["median"]["point_estimate"]
+        .as_f64()
+        .expect("a number")
+}
+
+fn main() -> ExitCode {
+    let mut criterion = Criterion::default()
+        .measurement_time(Duration::from_secs(4))
+        .warm_up_time(Duration::from_secs(1))
+        .sample_size(60)
+        .configure_from_args();
+    let version = DruidVersion::new(28, 0, 0);
+    let schemas = SchemaSet::load(version, Levels::default()).expect("a table");
+    let limits = Limits::default();
+    // Specs beside a parse: the name, the text, the most of a parse that it may cost.
+    let beside = [
+        ("valid-40kB", batch(180, false), 0.7),
+        ("valid-2kB", batch(4, false), 0.9),
+        ("invalid-40kB", batch(180, true), 2.0),
+    ];
+    for (name, text, _) in &beside {
+        let body = Bytes::from(text.clone());
+        let count = findings(&schemas, &limits, &body).len();
+        println!("{name}: {} bytes, {count} findings", body.len());
+        assert_eq!(count > 0, name.starts_with("invalid"), "{name}");
+        let mut group = criterion.benchmark_group(*name);
+        group.bench_function("serde_json", |bencher| {
+            bencher.iter(|| serde_json::from_slice::<Value>(black_box(&body)).expect("JSON"));
+        });
+        group.bench_function("overgate", |bencher| {
+            bencher.iter(|| findings(&schemas, &limits, black_box(&body)));
+        });
+        group.finish();
+    }
+    // What was made to cost: the name, the text, the most milliseconds.
+    let mut bodies = vec![("nested-filters".to_owned(), nested(), 1.0)];
+    for (size, mebibytes, most) in [("1MiB", 1, 50.0), ("16MiB", 16, 200.0)] {
+        for (what, text) in costly(mebibytes << 20) {
+            bodies.push((format!("{what}-{size}"), text, most));
+        }
+    }
+    for (name, text, _) in &bodies {
+        let body = Bytes::from(text.clone());
+        let told = |body: &Bytes| match Document::read(body.clone(), &limits) {
+            Ok(document) => schemas.check(&document, SpecKind::Task),
+            Err(invalid) => vec![Finding::invalid(&invalid, body)],
+        };
+        println!(
+            "{name}: {} bytes, {} findings",
+            body.len(),
+            told(&body).len()
+        );
+        let mut group = criterion.benchmark_group(name);
+        group.sample_size(20);
+        group.bench_function("overgate", |bencher| {
+            bencher.iter(|| told(black_box(&body)));
+        });
+        group.finish();
+    }
+    let mut group = criterion.benchmark_group("load");
+    group.bench_function("28.0.0", |bencher| {
+        bencher.iter_batched(
+            Levels::default,
+            |levels| SchemaSet::load(version, levels).expect("a table"),
+            BatchSize::SmallInput,
+        );
+    });
+    group.finish();
+    criterion.final_summary();
+
+    // Who only wants a part (`cargo bench -- FILTER`), or only to see that it runs (`--test`), gets
+    // no table.
+    if std::env::args()
+        .skip(1)
+        .any(|argument| argument != "--bench")
+    {
+        return ExitCode::SUCCESS;
+    }
+    let mut rows = Vec::new();
+    for (name, _, most) in &beside {
+        let ratio = median(name, "overgate") / median(name, "serde_json");
+        rows.push((format!("{name}, of a parse by serde_json"), ratio, *most));
+    }
+    for (name, _, most) in &bodies {
+        rows.push((
+            format!("{name}, milliseconds"),
+            median(name, "overgate") / 1e6,
+            *most,
+        ));
+    }
+    rows.push((
+        "loading 28.0.0, milliseconds".to_owned(),
+        median("load", "28.0.0") / 1e6,
+        50.0,
+    ));
+    println!("\n| what | measured | bound |\n|---|---|---|");
+    for (name, measured, most) in &rows {
+        println!("| {name} | {measured:.2} | {most} |");
+    }
+    match rows.iter().all(|(_, measured, most)| measured <= most) {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    }
+}
