@@ -9,7 +9,6 @@
     reason = "a benchmark reads criterion's files and prints what it measured"
 )]
 
-use std::fmt::Write as _;
 use std::hint::black_box;
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use bytes::Bytes;
+use bytestring::ByteString;
 
 use super::node::Node;
 
@@ -97,7 +98,7 @@ pub(super) struct Cell {
 /// A strictly read JSON document: the bytes as they came, and where everything is in them.
 #[derive(Debug)]
 pub struct Document {
-    bytes: Bytes,
+    text: ByteString,
     cells: Vec<Cell>,
     marks: OnceLock<Vec<Position>>,
     /// How often anybody looked at a value.
@@ -106,9 +107,9 @@ pub struct Document {
 }
 
 impl Document {
-    pub(super) fn new(bytes: Bytes, cells: Vec<Cell>) -> Document {
+    pub(super) fn new(text: ByteString, cells: Vec<Cell>) -> Document {
         Document {
-            bytes,
+            text,
             cells,
             marks: OnceLock::new(),
             #[cfg(test)]
@@ -118,7 +119,7 @@ impl Document {
 
     /// The bytes as they came.
     pub fn bytes(&self) -> &Bytes {
-        &self.bytes
+        self.text.as_bytes()
     }
 
     /// The whole value.
@@ -139,11 +140,11 @@ impl Document {
     /// Line and column of a byte. The first call goes over the whole text; the others look at no
     /// more than 4 KiB, however long a line is.
     pub fn position(&self, offset: usize) -> Position {
-        let marks = self.marks.get_or_init(|| marks(&self.bytes));
-        let offset = offset.min(self.bytes.len());
+        let marks = self.marks.get_or_init(|| marks(self.text.as_bytes()));
+        let offset = offset.min(self.text.len());
         let nearest = offset / STRIDE;
         let mark = marks.get(nearest).copied().unwrap_or(Position::FIRST);
-        let between = self.bytes.get(nearest * STRIDE..offset);
+        let between = self.text.as_bytes().get(nearest * STRIDE..offset);
         mark.after(between.unwrap_or_default())
     }
 
@@ -166,9 +167,9 @@ impl Document {
 
     /// A document that is one string.
     pub fn of_text(text: &str) -> Document {
-        let bytes = serde_json::to_vec(text).unwrap_or_default();
-        let end = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        let escaped = bytes.contains(&b'\\');
+        let text = serde_json::Value::from(text).to_string();
+        let end = u32::try_from(text.len()).unwrap_or(u32::MAX);
+        let escaped = text.contains('\\');
         let cell = Cell {
             start: 0,
             end,
@@ -177,7 +178,7 @@ impl Document {
             kind: Kind::String,
             escaped,
         };
-        Document::new(Bytes::from(bytes), vec![cell])
+        Document::new(ByteString::from(text), vec![cell])
     }
 
     pub(super) fn cell(&self, index: u32) -> Cell {
@@ -196,10 +197,7 @@ impl Document {
     }
 
     pub(super) fn text(&self, start: usize, end: usize) -> &str {
-        self.bytes
-            .get(start..end)
-            .and_then(|bytes| std::str::from_utf8(bytes).ok())
-            .unwrap_or("")
+        self.text.get(start..end).unwrap_or_default()
     }
 }
 

@@ -46,10 +46,14 @@ const MOST_PER_VALUE: usize = 20 + (2 * 8 + 32) / 2;
 /// No fewer than the values of a text, keys included: each but the first stands behind one of
 /// these bytes. Inside strings they count too, so a long text seems to have more than it has.
 fn most_values(text: &[u8], limits: &Limits) -> usize {
-    let counted = text
-        .iter()
-        .filter(|byte| matches!(byte, b',' | b':' | b'[' | b'{'))
-        .count();
+    // Sums of bytes, which a processor adds up sixteen at a time.
+    let counted = |chunk: &[u8]| {
+        let each = chunk
+            .iter()
+            .map(|byte| u8::from(matches!(byte, b',' | b':' | b'[' | b'{')));
+        usize::from(each.sum::<u8>())
+    };
+    let counted: usize = text.chunks(usize::from(u8::MAX)).map(counted).sum();
     (counted + 1).min(limits.values)
 }
 

@@ -13,7 +13,7 @@ pub struct Node<'d> {
 }
 
 impl<'d> Node<'d> {
-    pub(super) fn new(document: &'d Document, index: u32) -> Node<'d> {
+    pub(crate) fn new(document: &'d Document, index: u32) -> Node<'d> {
         Node { document, index }
     }
 
@@ -125,7 +125,15 @@ impl<'d> Node<'d> {
 
     /// Is it a key of this name, whose hash is given?
     pub(crate) fn is_key(self, key: &str, hash: u32) -> bool {
-        self.cell().extra == hash && self.as_str().is_some_and(|name| name == key)
+        let cell = self.cell();
+        if cell.extra != hash || cell.kind != Kind::String {
+            return false;
+        }
+        if cell.escaped {
+            return self.as_str().is_some_and(|name| name == key);
+        }
+        let inside = cell.start as usize + 1..(cell.end as usize).saturating_sub(1);
+        self.document.bytes().get(inside) == Some(key.as_bytes())
     }
 
     /// A key's hash, that of its meaning.

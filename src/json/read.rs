@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
+use bytestring::ByteString;
 
 use super::document::{Cell, Document, Kind, Span};
 use super::invalid::{Invalid, InvalidKind};
@@ -33,6 +34,8 @@ enum Expect {
 }
 
 struct Reader<'b> {
+    text: &'b str,
+    /// The same.
     bytes: &'b [u8],
     limits: Limits,
     cells: Vec<Cell>,
@@ -48,8 +51,25 @@ impl Document {
     /// # Errors
     /// [`Invalid`]: the first thing that is wrong, and where.
     pub fn read(bytes: Bytes, limits: &Limits) -> Result<Document, Invalid> {
+        let at = |kind, start| Invalid {
+            kind,
+            span: Span {
+                start,
+                end: bytes.len().min(start + 1),
+            },
+            pointer: String::new(),
+        };
+        if u32::try_from(bytes.len()).is_err() {
+            return Err(at(InvalidKind::TooLong, 0));
+        }
+        if bytes.starts_with(b"\xef\xbb\xbf") {
+            return Err(at(InvalidKind::ByteOrderMark, 0));
+        }
+        let text = ByteString::try_from(bytes.clone())
+            .map_err(|error| at(InvalidKind::NotUtf8, error.valid_up_to()))?;
         let mut reader = Reader {
-            bytes: &bytes,
+            text: &text,
+            bytes: text.as_bytes(),
             limits: *limits,
             // Enough for all: a list that doubles would take three times as much at its worst.
             cells: Vec::with_capacity(most_values(&bytes, limits)),
@@ -60,7 +80,7 @@ impl Document {
         match reader.read() {
             Ok(()) => {
                 let cells = reader.cells;
-                Ok(Document::new(bytes, cells))
+                Ok(Document::new(text, cells))
             }
             Err((kind, offset)) => Err(Invalid {
                 kind,
@@ -73,15 +93,6 @@ impl Document {
 
 impl Reader<'_> {
     fn read(&mut self) -> Result<(), scan::Wrong> {
-        if u32::try_from(self.bytes.len()).is_err() {
-            return Err((InvalidKind::TooLong, 0));
-        }
-        if self.bytes.starts_with(b"\xef\xbb\xbf") {
-            return Err((InvalidKind::ByteOrderMark, 0));
-        }
-        if let Err(error) = std::str::from_utf8(self.bytes) {
-            return Err((InvalidKind::NotUtf8, error.valid_up_to()));
-        }
         self.skip_space();
         if self.at == self.bytes.len() {
             return Err((InvalidKind::Empty, 0));
@@ -101,6 +112,14 @@ impl Reader<'_> {
     }
 
     fn skip_space(&mut self) {
+        // Indentation, eight blanks at a time.
+        const BLANKS: &[u8; 8] = b"        ";
+        if let Some(b'\n') = self.bytes.get(self.at) {
+            self.at += 1;
+            while self.bytes.get(self.at..).and_then(<[u8]>::first_chunk) == Some(BLANKS) {
+                self.at += BLANKS.len();
+            }
+        }
         while let Some(b' ' | b'\n' | b'\t' | b'\r') = self.bytes.get(self.at) {
             self.at += 1;
         }
@@ -197,12 +216,11 @@ impl Reader<'_> {
         let start = self.at;
         let scanned = scan::string(self.bytes, start + 1, true)?;
         self.at = scanned.end + 1;
-        let raw = self.bytes.get(start + 1..scanned.end).unwrap_or_default();
+        let raw = self.text.get(start + 1..scanned.end).unwrap_or_default();
         let hash = if scanned.escaped {
-            let raw = std::str::from_utf8(raw).unwrap_or_default();
             text::hash(text::unescape(raw).as_bytes())
         } else {
-            text::hash(raw)
+            text::hash(raw.as_bytes())
         };
         let cell = self.push(start, self.at, Kind::String, hash, scanned.escaped)?;
         if raw.is_empty() {
@@ -268,7 +286,7 @@ impl Reader<'_> {
     /// those again by sorting. So keys that were made to collide cost a sort and no more: hashes
     /// need no secret.
     fn duplicate(&mut self, from: usize) -> Option<u32> {
-        let (cells, bytes) = (&self.cells, self.bytes);
+        let (cells, text) = (&self.cells, self.text);
         let keys = self.keys.get_mut(from..)?;
         keys.sort_unstable();
         let mut first: Option<u32> = None;
@@ -278,7 +296,7 @@ impl Reader<'_> {
             }
             let mut names: Vec<_> = run
                 .iter()
-                .map(|(_, cell)| (meaning(cells, bytes, *cell), *cell))
+                .map(|(_, cell)| (meaning(cells, text, *cell), *cell))
                 .collect();
             names.sort_unstable();
             let again = names
@@ -332,7 +350,7 @@ impl Reader<'_> {
                 let end = inner.map_or(self.keys.len(), |inner| inner.keys);
                 let last = self.keys.get(open.keys..end).and_then(<[_]>::last);
                 if let Some((_, cell)) = last {
-                    let name = meaning(&self.cells, self.bytes, *cell);
+                    let name = meaning(&self.cells, self.text, *cell);
                     let name: String = name.chars().take(80).collect();
                     push_token(&mut pointer, &name);
                 }
@@ -373,13 +391,12 @@ impl Reader<'_> {
 }
 
 /// A key's meaning.
-fn meaning<'b>(cells: &[Cell], bytes: &'b [u8], cell: u32) -> Cow<'b, str> {
+fn meaning<'b>(cells: &[Cell], text: &'b str, cell: u32) -> Cow<'b, str> {
     let Some(cell) = cells.get(cell as usize) else {
         return Cow::Borrowed("");
     };
-    let raw = bytes
+    let raw = text
         .get(cell.start as usize + 1..(cell.end as usize).saturating_sub(1))
-        .and_then(|raw| std::str::from_utf8(raw).ok())
         .unwrap_or_default();
     if cell.escaped {
         Cow::Owned(text::unescape(raw))

@@ -18,14 +18,16 @@ pub(super) type Wrong = (InvalidKind, usize);
 const LOW: u64 = 0x0101_0101_0101_0101;
 const HIGH: u64 = 0x8080_8080_8080_8080;
 
-/// Has any of the eight bytes a quote, a backslash or a control character?
-fn is_special(chunk: u64) -> bool {
+/// Where in eight bytes the first quote, backslash or control character is.
+fn special(chunk: u64) -> Option<usize> {
+    // A byte's high bit is set if it is one, or if a byte before it is.
     let has = |byte: u64| {
         let different = chunk ^ (LOW * byte);
-        different.wrapping_sub(LOW) & !different & HIGH
+        different.wrapping_sub(LOW) & !different
     };
-    let control = chunk.wrapping_sub(LOW * 0x20) & !chunk & HIGH;
-    (has(u64::from(b'"')) | has(u64::from(b'\\')) | control) != 0
+    let control = chunk.wrapping_sub(LOW * 0x20) & !chunk;
+    let found = (has(u64::from(b'"')) | has(u64::from(b'\\')) | control) & HIGH;
+    (found != 0).then(|| found.trailing_zeros() as usize / 8)
 }
 
 /// Scans a string whose opening quote is before `from`.
@@ -34,10 +36,13 @@ pub(super) fn string(bytes: &[u8], from: usize, is_key: bool) -> Result<Text, Wr
     let mut escaped = false;
     loop {
         while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
-            if is_special(u64::from_le_bytes(*chunk)) {
-                break;
+            match special(u64::from_le_bytes(*chunk)) {
+                Some(ahead) => {
+                    at += ahead;
+                    break;
+                }
+                None => at += 8,
             }
-            at += 8;
         }
         match bytes.get(at) {
             None => {

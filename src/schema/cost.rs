@@ -214,8 +214,9 @@ fn costly(count: usize) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// The most looks for each value: a dozen rules ask each transform for a few of its fields.
-const MOST_LOOKS: usize = 60;
+/// The most looks for each value: a dozen rules ask each transform for a few of its fields, and equal
+/// names are sorted.
+const MOST_LOOKS: usize = 100;
 
 /// Looks for each value, of a document and a check.
 fn looks(schemas: &SchemaSet, text: &str) -> usize {
@@ -245,7 +246,7 @@ fn a_check_looks_at_each_value_a_few_times() {
         for ((what, small), (_, large)) in costly(300).iter().zip(costly(3_000)) {
             let (of_small, of_large) = (looks(&schemas, small), looks(&schemas, &large));
             assert!(
-                of_small <= MOST_LOOKS && of_large <= of_small + 1,
+                of_small <= MOST_LOOKS && of_large <= of_small * 3 / 2 + 1,
                 "{what}: {of_small} looks for each value, {of_large} where there are more"
             );
         }

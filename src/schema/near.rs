@@ -14,43 +14,74 @@ pub(super) struct Spelling {
     letters: Box<str>,
     /// Characters.
     length: usize,
-    /// Which letters there are: one bit for each of `a` to `z` and `0` to `9`, and some for others.
-    mask: u64,
+    /// How many there are of each letter: of `a` to `z` and `0` to `9`, and of some groups of others.
+    letter_counts: [u8; GROUPS],
 }
+
+const GROUPS: usize = 48;
 
 impl Spelling {
     pub(super) fn of(name: &str) -> Spelling {
         let letters = name.chars().filter(|c| c.is_alphanumeric());
         let letters: String = letters.flat_map(char::to_lowercase).collect();
+        let mut letter_counts = [0_u8; GROUPS];
+        for letter in letters.chars() {
+            let count = &mut letter_counts[group(letter)];
+            *count = count.saturating_add(1);
+        }
         Spelling {
             length: letters.chars().count(),
-            mask: letters.chars().fold(0, |mask, letter| mask | bit(letter)),
+            letter_counts,
             letters: letters.into(),
         }
     }
 
+    /// No more than the slips between two names: what one has of a letter and the other has not.
+    fn at_least(&self, other: &Spelling) -> usize {
+        let surplus = |left: &[u8; GROUPS], right: &[u8; GROUPS]| -> usize {
+            let each = left
+                .iter()
+                .zip(right)
+                .map(|(left, right)| left.saturating_sub(*right));
+            // No name that is compared has more letters than a byte counts.
+            each.fold(0_u8, u8::saturating_add).into()
+        };
+        let (mine, others) = (&self.letter_counts, &other.letter_counts);
+        surplus(mine, others).max(surplus(others, mine))
+    }
+
     /// How many slips lie between what was written and this name; `None`: too many for a slip.
     pub(super) fn slips(&self, written: &Spelling, effort: &Effort) -> Option<usize> {
+        self.slips_up_to(usize::MAX, written, effort)
+    }
+
+    /// The same, if there are no more than `most`.
+    pub(super) fn slips_up_to(
+        &self,
+        most: usize,
+        written: &Spelling,
+        effort: &Effort,
+    ) -> Option<usize> {
         if self.length > LONGEST || written.length > LONGEST {
             return None;
         }
-        let most = match self.length.max(written.length) {
+        let bearable = match self.length.max(written.length) {
             0..=2 => 0,
             3..=5 => 1,
             6..=8 => 2,
             9..=14 => 3,
             _ => 4,
         };
-        // A slip changes the length by one and the set of letters by two, at most.
-        let differ = (self.mask ^ written.mask).count_ones() as usize;
-        if self.length.abs_diff(written.length) <= most
-            && differ <= 2 * most
-            && effort.spend((self.length + 1) * (written.length + 1))
-        {
+        let is_like = self.length.abs_diff(written.length) <= bearable.min(most)
+            && self.at_least(written) <= bearable.min(most);
+        if is_like && effort.spend((self.length + 1) * (written.length + 1)) {
             let slips = strsim::osa_distance(&written.letters, &self.letters);
-            if slips <= most {
+            if slips <= bearable.min(most) {
                 return Some(slips);
             }
+        }
+        if most < BY_SUFFIX {
+            return None;
         }
         // `granularity` for `granularitySpec`, `partition` for `partitionsSpec`.
         let (short, long) = if written.length < self.length {
@@ -63,17 +94,20 @@ impl Spelling {
             rest,
             "spec" | "config" | "s" | "sspec" | "ms" | "millis" | "seconds" | "period" | "name"
         );
-        (suffix && short.length >= 4).then_some(3)
+        (suffix && short.length >= 4).then_some(BY_SUFFIX)
     }
 }
 
-fn bit(letter: char) -> u64 {
+/// As how many slips a suffix that is missing or too much counts.
+const BY_SUFFIX: usize = 3;
+
+fn group(letter: char) -> usize {
     let number = match letter {
         'a'..='z' => letter as u32 - 'a' as u32,
         '0'..='9' => letter as u32 - '0' as u32 + 26,
-        other => 36 + other as u32 % 28,
+        other => 36 + other as u32 % 12,
     };
-    1 << number
+    number as usize
 }
 
 /// What may still be spent on telling what was meant: in cells of a table of distances, some two

@@ -177,8 +177,8 @@ pub(super) fn near_place<'t>(
     frame: &Frame<'_, '_>,
 ) -> Option<(&'t str, Place)> {
     let slips = |named: &'t Named| {
-        let slips = named.spelling.slips(written, &hints.effort)?;
-        (slips <= 1).then_some((slips, &*named.name))
+        let slips = named.spelling.slips_up_to(1, written, &hints.effort)?;
+        Some((slips, &*named.name))
     };
     let (_, name) = hints.types.names.iter().filter_map(slips).min()?;
     let place = place(hints, name, value, frame)?;

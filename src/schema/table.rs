@@ -75,6 +75,8 @@ impl Dates {
 #[derive(Debug)]
 pub(super) struct Family {
     pub(super) name: Box<str>,
+    /// How a sentence calls one of it.
+    pub(super) noun: Option<&'static str>,
     /// The discriminator's name, and its hash.
     pub(super) property: Box<str>,
     pub(super) hash: u32,

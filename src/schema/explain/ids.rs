@@ -3,7 +3,6 @@
 use super::REFUSES;
 use crate::finding::{Code, Finding, quote};
 use crate::json::Node;
-use crate::schema::kinds;
 use crate::schema::suggest::Hints;
 use crate::schema::table::{Dates, Family, Shape, Types};
 
@@ -22,7 +21,7 @@ fn some_ids(types: &Types, family: u16) -> String {
 
 pub(super) fn no_type(types: &Types, node: Node<'_>, family: u16) -> Finding {
     let known = types.family(family);
-    let what = kinds::noun(&known.name).unwrap_or("object");
+    let what = known.noun.unwrap_or("object");
     let message = format!(
         "`{}` is missing: it says what {what} this is, one of {}",
         known.property,
@@ -47,10 +46,10 @@ pub(super) fn type_code(types: &Types, id: Node<'_>, family: u16) -> Code {
     if family.unreadable.iter().any(|known| **known == *text) {
         return Code::MismatchedType;
     }
-    let Some(noun) = kinds::noun(&family.name) else {
+    let Some(noun) = family.noun else {
         return Code::UnknownType;
     };
-    let of_noun = |other: &&Family| kinds::noun(&other.name) == Some(noun);
+    let of_noun = |other: &&Family| other.noun == Some(noun);
     let known = types
         .families
         .iter()
@@ -67,7 +66,7 @@ pub(super) fn unknown_type(hints: &Hints<'_>, id: Node<'_>, number: u16) -> Find
     let types = hints.types;
     let code = type_code(types, id, number);
     let family = types.family(number);
-    let noun = kinds::noun(&family.name).unwrap_or("type");
+    let noun = family.noun.unwrap_or("type");
     let Some(text) = id.as_str() else {
         let message = format!(
             "`{}` is a string, not {}",

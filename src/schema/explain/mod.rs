@@ -4,7 +4,6 @@ mod fields;
 mod ids;
 
 use super::check::{Frame, Problem};
-use super::kinds;
 use super::leaf::{Reading, Rule};
 use super::suggest::Hints;
 use super::table::{Shape, Types};
@@ -105,9 +104,7 @@ fn subject(types: &Types, frame: &Frame<'_, '_>) -> String {
         let member = written.as_str().and_then(|id| family.member(&id))?;
         Some(member.id.clone())
     });
-    let noun = frame
-        .family
-        .and_then(|family| kinds::noun(&types.family(family).name));
+    let noun = frame.family.and_then(|family| types.family(family).noun);
     let place = frame.outer.and_then(|outer| {
         let mut entries = outer.node.entries();
         let (key, value) = entries.find(|(_, value)| value.holds(frame.node))?;

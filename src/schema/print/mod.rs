@@ -15,7 +15,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use super::kinds;
 use super::table::{Family, Member, Shape, Types};
 use crate::route::SpecKind;
 
@@ -268,9 +267,7 @@ impl<'t> Printer<'t> {
         for other in &self.types.families {
             if other.name == family.name {
                 ids.extend(unreadable(other));
-            } else if kinds::noun(&other.name).is_some()
-                && kinds::noun(&other.name) == kinds::noun(&family.name)
-            {
+            } else if other.noun.is_some() && other.noun == family.noun {
                 ids.extend(other.members.iter().map(|member| &*member.id));
             }
         }

@@ -1,11 +1,10 @@
 //! Titles and descriptions, in words that the types themselves give.
 
-use super::super::kinds;
 use super::super::table::{Dates, Family, Member};
 
 /// How a family is called.
 pub(super) fn noun(family: &Family) -> String {
-    match kinds::noun(&family.name) {
+    match family.noun {
         Some(noun) => noun.to_owned(),
         None => spaced(&family.name),
     }

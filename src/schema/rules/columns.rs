@@ -1,10 +1,8 @@
 //! The columns of a datasource: dimensions, metrics, transforms, granularities.
 
-use std::borrow::Cow;
-use std::collections::HashSet;
-
-use super::{Breach, Breaches, Object, REFUSES, Rule, get, is_blank, is_true, text, whole};
-use crate::finding::{Code, MOST, quote};
+use super::names::{Names, name, name_node};
+use super::{Breach, Breaches, Object, REFUSES, Rule, get, is_blank, is_true, whole};
+use crate::finding::{Code, quote};
 use crate::json::{Kind, Node};
 
 pub(super) const RULES: &[Rule] = &[
@@ -36,29 +34,6 @@ pub(super) const RULES: &[Rule] = &[
 
 /// The column of time.
 const TIME: &str = "__time";
-
-/// A dimension's or metric's name: a text, or its `name`.
-fn name(node: Node<'_>) -> Option<Cow<'_, str>> {
-    match node.kind() {
-        Kind::String => node.as_str(),
-        _ => text(get(node, "name")?),
-    }
-}
-
-/// Where a name stands, for a caret under it.
-fn name_node(node: Node<'_>) -> Node<'_> {
-    get(node, "name").unwrap_or(node)
-}
-
-/// Names that stand twice, each with its second place.
-fn twice<'d>(nodes: impl Iterator<Item = Node<'d>>) -> Vec<(Cow<'d, str>, Node<'d>)> {
-    let mut names = HashSet::new();
-    nodes
-        .filter_map(|node| Some((name(node)?, name_node(node))))
-        .filter(|(name, _)| !names.insert(name.clone()))
-        .take(MOST)
-        .collect()
-}
 
 fn list<'d>(
     node: Option<Node<'d>>,
@@ -114,20 +89,21 @@ fn schema<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
         }
     }
     // Names that stand twice in one of the two lists are told there.
-    let dimension_names: HashSet<_> = list(dimensions, "dimensions").filter_map(name).collect();
+    let has_others = metrics().next().is_some() || object.get("transformSpec").is_some();
+    let named = has_others.then(|| Names::of(list(dimensions, "dimensions")));
     for metric in metrics() {
         if !breaches.wants(Code::ConflictingFields) {
             break;
         }
         if let Some(name) = name(metric)
-            && dimension_names.contains(&name)
+            && named.as_ref().is_some_and(|named| named.contain(&name))
         {
             let message = format!("The column {} is a dimension and a metric", quote(&name));
             let breach = Breach::new(Code::ConflictingFields, name_node(metric), message, REFUSES);
             breaches.push(breach);
         }
     }
-    for (name, node) in twice(metrics()) {
+    for (name, node) in Names::of(metrics()).twice() {
         let message = format!("The metric {} stands twice", quote(&name));
         breaches.push(Breach::new(Code::ConflictingFields, node, message, REFUSES));
     }
@@ -141,7 +117,9 @@ fn schema<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
         ));
     }
     rollup(object, breaches);
-    unused(object, dimensions, breaches);
+    if let (Some(dimensions), Some(columns)) = (dimensions, named) {
+        unused(object, dimensions, &columns, breaches);
+    }
 }
 
 fn rollup<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
@@ -171,13 +149,11 @@ const MOST_SEARCHED: usize = 4 << 20;
 /// A transform that makes a column which nothing takes.
 fn unused<'d>(
     object: Object<'_, 'd>,
-    dimensions: Option<Node<'d>>,
+    dimensions: Node<'d>,
+    columns: &Names<'d>,
     breaches: &mut Breaches<'_, 'd>,
 ) {
     let transform_spec = object.get("transformSpec");
-    let Some(dimensions) = dimensions else {
-        return;
-    };
     let named = get(dimensions, "dimensions").is_some_and(|list| !is_blank(list));
     let discovers = ["useSchemaDiscovery", "includeAllDimensions"]
         .iter()
@@ -185,16 +161,13 @@ fn unused<'d>(
     if !named || discovers {
         return;
     }
-    let columns: HashSet<_> = list(Some(dimensions), "dimensions")
-        .filter_map(name)
-        .collect();
     let around = object.node().raw().len();
     let mut left = MOST_SEARCHED;
     for transform in list(transform_spec, "transforms") {
         let Some(result) = name(transform) else {
             continue;
         };
-        if columns.contains(&result) {
+        if columns.contain(&result) {
             continue;
         }
         left = left.saturating_sub(around);
@@ -245,9 +218,8 @@ fn dimensions<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
         let message = "`name` is missing: a column needs one";
         breaches.push(Breach::new(Code::MissingField, column, message, REFUSES));
     }
-    let excluded: HashSet<_> = list(Some(object.node()), "dimensionExclusions")
-        .filter_map(Node::as_str)
-        .collect();
+    let excluded = || list(Some(object.node()), "dimensionExclusions");
+    let names = excluded().next().map(|_| Names::of(excluded()));
     for dimension in all() {
         if !breaches.wants(Code::ConflictingFields) {
             break;
@@ -255,7 +227,7 @@ fn dimensions<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
         let Some(name) = name(dimension) else {
             continue;
         };
-        if excluded.contains(&name) {
+        if names.as_ref().is_some_and(|names| names.contain(&name)) {
             let message = format!("{} is a dimension and excluded", quote(&name));
             let breach = Breach::new(
                 Code::ConflictingFields,
@@ -295,7 +267,7 @@ fn twice_in_list<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     let all = || list(Some(object.node()), "dimensions");
     let spatial = || list(Some(object.node()), "spatialDimensions");
     let spatial_names = spatial().filter_map(|dimension| get(dimension, "dimName"));
-    for (name, node) in twice(all().chain(spatial_names)) {
+    for (name, node) in Names::of(all().chain(spatial_names)).twice() {
         let message = format!("The dimension {} stands twice", quote(&name));
         breaches.push(Breach::new(Code::ConflictingFields, node, message, REFUSES));
     }
@@ -347,7 +319,8 @@ fn nested<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
 }
 
 fn transforms<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
-    for (name, node) in twice(list(Some(object.node()), "transforms")) {
+    let all = list(Some(object.node()), "transforms");
+    for (name, node) in Names::of(all).twice() {
         let message = format!("The transform {} stands twice", quote(&name));
         breaches.push(Breach::new(Code::ConflictingFields, node, message, REFUSES));
     }

@@ -12,6 +12,7 @@ mod filters;
 mod formats;
 mod granularities;
 mod ingestion;
+mod names;
 mod parsers;
 mod partitions;
 mod streams;

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::druid::DruidVersion;
 use crate::json::hash_key;
+use crate::schema::kinds;
 use crate::schema::leaf::Leaf;
 use crate::schema::near::Spelling;
 use crate::schema::rules;
@@ -144,6 +145,7 @@ impl<'r> Compiler<'r> {
         };
         Ok(Family {
             name: name.into(),
+            noun: kinds::noun(name),
             property: raw.property.as_str().into(),
             hash: hash_key(&raw.property),
             default,

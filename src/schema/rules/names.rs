@@ -1,0 +1,130 @@
+//! Names of columns: which stand twice, which are among them.
+
+use std::borrow::Cow;
+
+use super::{get, text};
+use crate::json::{Document, Kind, Node, hash_key};
+
+/// A dimension's or metric's name: a text, or its `name`.
+pub(super) fn name(node: Node<'_>) -> Option<Cow<'_, str>> {
+    match node.kind() {
+        Kind::String => node.as_str(),
+        _ => text(get(node, "name")?),
+    }
+}
+
+/// Where a name stands, for a caret under it.
+pub(super) fn name_node(node: Node<'_>) -> Node<'_> {
+    get(node, "name").unwrap_or(node)
+}
+
+/// The names of many columns, to be found and compared.
+///
+/// Sorted by their hash; where names have the same, as they can be made to, by name. So nothing that
+/// a document holds costs more than a sort.
+#[derive(Debug)]
+pub(super) struct Names<'d> {
+    document: Option<&'d Document>,
+    /// Hash and place on the tape.
+    sorted: Vec<u64>,
+}
+
+impl<'d> Names<'d> {
+    /// Of columns; those without a name do not count.
+    pub(super) fn of(columns: impl Iterator<Item = Node<'d>>) -> Names<'d> {
+        let mut document = None;
+        let hashed = |node: Node<'d>| {
+            let node = name_node(node);
+            let hash = hash_key(&text(node)?);
+            document = Some(node.document());
+            Some(u64::from(hash) << 32 | u64::from(node.index()))
+        };
+        let mut sorted: Vec<u64> = columns.filter_map(hashed).collect();
+        sorted.sort_unstable();
+        let mut names = Names { document, sorted };
+        names.sort_equals();
+        names
+    }
+
+    fn sort_equals(&mut self) {
+        let Some(document) = self.document else {
+            return;
+        };
+        for run in self
+            .sorted
+            .chunk_by_mut(|left, right| left >> 32 == right >> 32)
+        {
+            if run.len() > 1 {
+                let key = |entry: &u64| (text(node(document, *entry)), *entry);
+                run.sort_by_cached_key(key);
+            }
+        }
+    }
+
+    /// Is this name among them?
+    pub(super) fn contain(&self, name: &str) -> bool {
+        let hash = u64::from(hash_key(name));
+        let Some(document) = self.document else {
+            return false;
+        };
+        let found = self.sorted.binary_search_by(|entry| {
+            let by_name = || text(node(document, *entry)).as_deref().cmp(&Some(name));
+            (entry >> 32).cmp(&hash).then_with(by_name)
+        });
+        found.is_ok()
+    }
+
+    /// Those that stand a second time.
+    pub(super) fn twice(&self) -> impl Iterator<Item = (Cow<'d, str>, Node<'d>)> {
+        self.sorted.array_windows().filter_map(|[left, right]| {
+            if left >> 32 != right >> 32 {
+                return None;
+            }
+            let (left, right) = (node(self.document?, *left), node(self.document?, *right));
+            let name = text(right)?;
+            (text(left)? == name).then_some((name, right))
+        })
+    }
+}
+
+fn node(document: &Document, entry: u64) -> Node<'_> {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the lower half is the place"
+    )]
+    Node::new(document, entry as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::json::Limits;
+
+    #[test]
+    fn names_are_found_and_compared() {
+        let text = r#"["a", {"name": "b"}, {"name": "a"}, {}, "", {"name": 5}, "5", "b", "b"]"#;
+        let document = Document::read(Bytes::from(text), &Limits::default()).expect("valid");
+        let names = Names::of(document.root().elements());
+        for (name, is_among) in [
+            ("a", true),
+            ("b", true),
+            ("5", true),
+            ("", true),
+            ("c", false),
+        ] {
+            assert_eq!(names.contain(name), is_among, "{name}");
+        }
+        let mut twice: Vec<_> = names
+            .twice()
+            .map(|(name, node)| (name, node.pointer()))
+            .collect();
+        twice.sort_by(|left, right| left.1.cmp(&right.1));
+        let twice: Vec<_> = twice.iter().map(|(name, at)| (&**name, &**at)).collect();
+        assert_eq!(
+            twice,
+            [("a", "/2/name"), ("5", "/6"), ("b", "/7"), ("b", "/8")]
+        );
+    }
+}
