@@ -55,7 +55,6 @@ const IMPURE: [&str; 8] = [
 /// Crates that only some modules may see.
 const OWNED: &[(&str, &[&str])] = &[
     ("pingora::", &["listener", "gateway", "upstream"]),
-    ("jsonschema::", &["schema"]),
     ("governor::", &["quota"]),
     ("prometheus::", &["telemetry"]),
     ("argon2::", &["identity"]),

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use bytes::Bytes;
 use bytestring::ByteString;
 
+use super::count;
 use super::node::Node;
 
 /// A range of bytes.
@@ -34,17 +35,14 @@ impl Position {
         let last = bytes.iter().rposition(|byte| *byte == b'\n');
         let on_line = bytes.get(last.map_or(0, |at| at + 1)..).unwrap_or_default();
         // Bytes that begin a character: all but UTF-8's continuation bytes.
-        let characters = on_line
-            .iter()
-            .filter(|byte| (**byte & 0xc0) != 0x80)
-            .count();
+        let characters = count(on_line, |byte| (byte & 0xc0) != 0x80);
         match last {
             None => Position {
                 line: self.line,
                 column: self.column + characters,
             },
             Some(_) => Position {
-                line: self.line + bytes.iter().filter(|byte| **byte == b'\n').count(),
+                line: self.line + count(bytes, |byte| byte == b'\n'),
                 column: 1 + characters,
             },
         }
@@ -138,7 +136,7 @@ impl Document {
     }
 
     /// Line and column of a byte. The first call goes over the whole text; the others look at no
-    /// more than 4 KiB, however long a line is.
+    /// more than 1 KiB, however long a line is.
     pub fn position(&self, offset: usize) -> Position {
         let marks = self.marks.get_or_init(|| marks(self.text.as_bytes()));
         let offset = offset.min(self.text.len());
@@ -181,6 +179,7 @@ impl Document {
         Document::new(ByteString::from(text), vec![cell])
     }
 
+    #[inline]
     pub(super) fn cell(&self, index: u32) -> Cell {
         const NULL: Cell = Cell {
             start: 0,
@@ -196,14 +195,15 @@ impl Document {
         self.cells.get(index as usize).copied().unwrap_or(NULL)
     }
 
+    #[inline]
     pub(super) fn text(&self, start: usize, end: usize) -> &str {
         self.text.get(start..end).unwrap_or_default()
     }
 }
 
 /// How many bytes lie between two marks. A table of lines would take eight bytes for every byte of
-/// a text that is all line breaks; marks take one in 256, whatever the text.
-const STRIDE: usize = 4096;
+/// a text that is all line breaks; marks take one in 64, whatever the text.
+const STRIDE: usize = 1024;
 
 /// The position of every [`STRIDE`]th byte.
 fn marks(bytes: &[u8]) -> Vec<Position> {

@@ -8,6 +8,7 @@
 
 mod document;
 mod invalid;
+mod keys;
 mod node;
 mod read;
 mod scan;
@@ -46,15 +47,15 @@ const MOST_PER_VALUE: usize = 20 + (2 * 8 + 32) / 2;
 /// No fewer than the values of a text, keys included: each but the first stands behind one of
 /// these bytes. Inside strings they count too, so a long text seems to have more than it has.
 fn most_values(text: &[u8], limits: &Limits) -> usize {
-    // Sums of bytes, which a processor adds up sixteen at a time.
-    let counted = |chunk: &[u8]| {
-        let each = chunk
-            .iter()
-            .map(|byte| u8::from(matches!(byte, b',' | b':' | b'[' | b'{')));
-        usize::from(each.sum::<u8>())
-    };
-    let counted: usize = text.chunks(usize::from(u8::MAX)).map(counted).sum();
+    let counted = count(text, |byte| matches!(byte, b',' | b':' | b'[' | b'{'));
     (counted + 1).min(limits.values)
+}
+
+/// How many bytes are such. Summed up in bytes, of which a processor adds sixteen at a time.
+fn count(bytes: &[u8], is: impl Fn(u8) -> bool) -> usize {
+    let of = |chunk: &[u8]| chunk.iter().map(|byte| u8::from(is(*byte))).sum::<u8>();
+    let chunks = bytes.chunks(u8::MAX.into());
+    chunks.map(|chunk| usize::from(of(chunk))).sum()
 }
 
 /// The bytes that reading a text takes at most, beside the text itself. A value can be two bytes

@@ -17,6 +17,7 @@ impl<'d> Node<'d> {
         Node { document, index }
     }
 
+    #[inline]
     fn cell(self) -> Cell {
         self.document.cell(self.index)
     }
@@ -37,11 +38,13 @@ impl<'d> Node<'d> {
     }
 
     /// What it is.
+    #[inline]
     pub fn kind(self) -> Kind {
         self.cell().kind
     }
 
     /// Where it is; a string's quotes included.
+    #[inline]
     pub fn span(self) -> Span {
         let cell = self.cell();
         Span {
@@ -57,6 +60,7 @@ impl<'d> Node<'d> {
     }
 
     /// A string's meaning.
+    #[inline]
     pub fn as_str(self) -> Option<Cow<'d, str>> {
         let cell = self.cell();
         if cell.kind != Kind::String {
@@ -94,11 +98,13 @@ impl<'d> Node<'d> {
     }
 
     /// Is it `null`?
+    #[inline]
     pub fn is_null(self) -> bool {
         self.kind() == Kind::Null
     }
 
     /// Elements of an array, entries of an object, 0 for everything else.
+    #[inline]
     pub fn len(self) -> usize {
         let cell = self.cell();
         match cell.kind {
@@ -113,10 +119,12 @@ impl<'d> Node<'d> {
     }
 
     /// An object's value under a key.
+    #[inline]
     pub fn get(self, key: &str) -> Option<Node<'d>> {
         self.get_hashed(key, text::hash(key.as_bytes()))
     }
 
+    #[inline]
     pub(crate) fn get_hashed(self, key: &str, hash: u32) -> Option<Node<'d>> {
         self.entries()
             .find(|(name, _)| name.is_key(key, hash))
@@ -124,6 +132,7 @@ impl<'d> Node<'d> {
     }
 
     /// Is it a key of this name, whose hash is given?
+    #[inline]
     pub(crate) fn is_key(self, key: &str, hash: u32) -> bool {
         let cell = self.cell();
         if cell.extra != hash || cell.kind != Kind::String {
@@ -137,11 +146,13 @@ impl<'d> Node<'d> {
     }
 
     /// A key's hash, that of its meaning.
+    #[inline]
     pub(crate) fn key_hash(self) -> u32 {
         self.cell().extra
     }
 
     /// An array's elements.
+    #[inline]
     pub fn elements(self) -> Elements<'d> {
         let is_array = self.kind() == Kind::Array;
         Elements {
@@ -152,6 +163,7 @@ impl<'d> Node<'d> {
     }
 
     /// An object's keys and values.
+    #[inline]
     pub fn entries(self) -> Entries<'d> {
         let is_object = self.kind() == Kind::Object;
         Entries {
@@ -199,6 +211,7 @@ impl<'d> Node<'d> {
 }
 
 /// The hash that [`Node::get_hashed`] wants beside a key.
+#[inline]
 pub(crate) fn hash_key(key: &str) -> u32 {
     text::hash(key.as_bytes())
 }
@@ -226,6 +239,7 @@ pub struct Elements<'d> {
 impl<'d> Iterator for Elements<'d> {
     type Item = Node<'d>;
 
+    #[inline]
     fn next(&mut self) -> Option<Node<'d>> {
         self.left = self.left.checked_sub(1)?;
         let node = Node {
@@ -248,6 +262,7 @@ pub struct Entries<'d> {
 impl<'d> Iterator for Entries<'d> {
     type Item = (Node<'d>, Node<'d>);
 
+    #[inline]
     fn next(&mut self) -> Option<(Node<'d>, Node<'d>)> {
         self.left = self.left.checked_sub(1)?;
         let key = Node {

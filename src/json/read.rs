@@ -1,14 +1,17 @@
 //! The reader: one pass, no recursion, every bound held on the way.
 
-use std::borrow::Cow;
-
 use bytes::Bytes;
 use bytestring::ByteString;
 
 use super::document::{Cell, Document, Kind, Span};
 use super::invalid::{Invalid, InvalidKind};
+use super::keys::{duplicate, meaning};
 use super::node::push_token;
 use super::{Limits, most_values, scan, text};
+
+/// How deep most specs are, and how many keys the objects have that are open at once.
+const USUAL_DEPTH: usize = 16;
+const USUAL_KEYS: usize = 64;
 
 /// An open array or object.
 struct Open {
@@ -73,8 +76,8 @@ impl Document {
             limits: *limits,
             // Enough for all: a list that doubles would take three times as much at its worst.
             cells: Vec::with_capacity(most_values(&bytes, limits)),
-            open: Vec::new(),
-            keys: Vec::new(),
+            open: Vec::with_capacity(USUAL_DEPTH),
+            keys: Vec::with_capacity(USUAL_KEYS),
             at: 0,
         };
         match reader.read() {
@@ -267,7 +270,8 @@ impl Reader<'_> {
             cell.extra = open.count;
         }
         if is_object {
-            if let Some(cell) = self.duplicate(open.keys) {
+            let keys = self.keys.get_mut(open.keys..).unwrap_or_default();
+            if let Some(cell) = duplicate(keys, &self.cells, self.text) {
                 // The object counts as open for the pointer, with the key as its last.
                 let start = self.cells.get(cell as usize).map_or(0, |cell| cell.start);
                 self.keys.truncate(open.keys);
@@ -278,37 +282,6 @@ impl Reader<'_> {
             self.keys.truncate(open.keys);
         }
         Ok(Expect::CommaOrEnd)
-    }
-
-    /// The cell of the first key that stands a second time among those from `from` on.
-    ///
-    /// Sorting by hash makes equal keys neighbours; only keys of one hash are compared as texts, and
-    /// those again by sorting. So keys that were made to collide cost a sort and no more: hashes
-    /// need no secret.
-    fn duplicate(&mut self, from: usize) -> Option<u32> {
-        let (cells, text) = (&self.cells, self.text);
-        let keys = self.keys.get_mut(from..)?;
-        keys.sort_unstable();
-        let mut first: Option<u32> = None;
-        for run in keys.chunk_by(|left, right| left.0 == right.0) {
-            if run.len() < 2 {
-                continue;
-            }
-            let mut names: Vec<_> = run
-                .iter()
-                .map(|(_, cell)| (meaning(cells, text, *cell), *cell))
-                .collect();
-            names.sort_unstable();
-            let again = names
-                .windows(2)
-                .filter_map(|pair| match pair {
-                    [left, right] if left.0 == right.0 => Some(right.1),
-                    _ => None,
-                })
-                .min();
-            first = [first, again].into_iter().flatten().min();
-        }
-        first
     }
 
     fn push(
@@ -387,20 +360,5 @@ impl Reader<'_> {
             start,
             end: end.min(self.bytes.len()),
         }
-    }
-}
-
-/// A key's meaning.
-fn meaning<'b>(cells: &[Cell], text: &'b str, cell: u32) -> Cow<'b, str> {
-    let Some(cell) = cells.get(cell as usize) else {
-        return Cow::Borrowed("");
-    };
-    let raw = text
-        .get(cell.start as usize + 1..(cell.end as usize).saturating_sub(1))
-        .unwrap_or_default();
-    if cell.escaped {
-        Cow::Owned(text::unescape(raw))
-    } else {
-        Cow::Borrowed(raw)
     }
 }

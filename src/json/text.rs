@@ -43,22 +43,32 @@ fn unicode(after: &str) -> (char, usize) {
 
 /// A hash of a key's meaning. Equal keys have equal hashes; keys that were made to collide cost no
 /// more than a comparison each, since duplicates are found by sorting.
+#[inline]
 pub(super) fn hash(bytes: &[u8]) -> u32 {
     const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mix = |sum: u64, word: u64| (sum ^ word).wrapping_mul(MULTIPLIER).rotate_left(29);
     let mut sum = bytes.len() as u64;
-    let mut chunks = bytes.chunks_exact(8);
-    for chunk in &mut chunks {
-        let word = chunk
-            .iter()
-            .rev()
-            .fold(0, |word, byte| word << 8 | u64::from(*byte));
-        sum = (sum ^ word).wrapping_mul(MULTIPLIER).rotate_left(29);
+    let mut rest = bytes;
+    while let Some((chunk, behind)) = rest.split_first_chunk() {
+        sum = mix(sum, u64::from_le_bytes(*chunk));
+        rest = behind;
     }
-    let word = chunks
-        .remainder()
-        .iter()
-        .rev()
-        .fold(0, |word, byte| word << 8 | u64::from(*byte));
-    sum = (sum ^ word).wrapping_mul(MULTIPLIER);
-    u32::try_from(sum >> 32).unwrap_or(0)
+    // The end, with some bytes twice rather than one by one.
+    let end = match (bytes, rest) {
+        (_, []) => return fold(sum),
+        ([.., _, _, _, _, _, _, _, _], _) => bytes.last_chunk().map(|end| u64::from_le_bytes(*end)),
+        _ => None,
+    };
+    let half = |half: Option<&[u8; 4]>| half.map(|half| u64::from(u32::from_le_bytes(*half)));
+    let end = end.or_else(|| Some(half(rest.first_chunk())? << 32 | half(rest.last_chunk())?));
+    let few = || {
+        rest.iter()
+            .fold(0, |word, byte| word << 8 | u64::from(*byte))
+    };
+    fold(mix(sum, end.unwrap_or_else(few)))
+}
+
+#[inline]
+fn fold(sum: u64) -> u32 {
+    (sum ^ sum >> 32) as u32
 }

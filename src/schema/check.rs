@@ -57,6 +57,14 @@ pub(super) struct Frame<'f, 'd> {
     pub(super) class: u16,
     /// Of which family, and by which id.
     pub(super) family: Option<u16>,
+    /// Which keys it may have, once all were seen: a bit for each hash's last six.
+    pub(super) keys: u64,
+}
+
+/// The bit of a key's hash in [`Frame::keys`].
+#[inline]
+pub(super) fn key_bit(hash: u32) -> u64 {
+    1 << (hash & 63)
 }
 
 /// Takes problems.
@@ -248,13 +256,16 @@ impl<'t, S: Sink> Walk<'t, S> {
             node,
             class: number,
             family,
+            keys: u64::MAX,
         };
         self.step(node, 1 + class.rules.len())?;
         let discriminator = family.map(|family| types.family(family));
         let (mut seen, mut filled) = (0, 0);
         let mut echoes = 0;
+        let mut keys = 0;
         for (key, value) in node.entries() {
             let hash = key.key_hash();
+            keys |= key_bit(hash);
             let field = class.field(hash, |name| key.is_key(name, hash));
             match field {
                 None => {
@@ -290,6 +301,7 @@ impl<'t, S: Sink> Walk<'t, S> {
             self.written_echoes(class, &frame)?;
         }
         self.absent(class, seen, filled, &frame)?;
+        let frame = Frame { keys, ..frame };
         for rule in &class.rules {
             let mut breaches = Breaches::new(S::MOST, &self.effort);
             (rule.check)(Object::new(types, &frame), &mut breaches);

@@ -137,8 +137,15 @@ impl Leaf {
         use Reading::{Fine, Refused, Replaced};
         let fine = |fine: bool| if fine { Fine } else { Refused };
         let kind = node.kind();
-        if kind == Kind::Null {
-            return Fine;
+        // What most values are, before anything is done with their text.
+        match (&self.rule, kind) {
+            (_, Kind::Null)
+            | (Rule::Boolean, Kind::Boolean)
+            | (Rule::Text, Kind::String | Kind::Number | Kind::Boolean)
+            | (Rule::Decimal, Kind::Number) => return Fine,
+            (Rule::Integer(least, most), Kind::Number) => return integer(node, *least, *most),
+            (Rule::Text, Kind::Array | Kind::Object) => return Refused,
+            _ => {}
         }
         let text = node.as_str();
         if self.blank
@@ -150,14 +157,12 @@ impl Leaf {
         }
         match &self.rule {
             Rule::Boolean => match (kind, text) {
-                (Kind::Boolean, _) => Fine,
                 (Kind::Number, _) => fine(is_integral(node)),
                 (_, Some(text)) => fine(is_boolean(text.trim_matches(' ')) || text.is_empty()),
                 _ => Refused,
             },
-            Rule::Integer(least, most) => match (kind, text) {
-                (Kind::Number, _) => integer(node, *least, *most),
-                (_, Some(text)) => {
+            Rule::Integer(least, most) => match text {
+                Some(text) => {
                     let number = text.trim_matches(' ');
                     let unsigned = number.strip_prefix('+').unwrap_or(number);
                     let signed_twice = unsigned.starts_with('+');
@@ -166,14 +171,13 @@ impl Leaf {
                         .is_ok_and(|number| (*least..=*most).contains(&number));
                     fine(within && !signed_twice || matches!(&*text, "" | "null"))
                 }
-                _ => Refused,
+                None => Refused,
             },
-            Rule::Decimal => match (kind, text) {
-                (Kind::Number, _) => Fine,
-                (_, Some(text)) => fine(is_decimal(text.trim_matches(' ')) || text.is_empty()),
-                _ => Refused,
+            Rule::Decimal => match text {
+                Some(text) => fine(is_decimal(text.trim_matches(' ')) || text.is_empty()),
+                None => Refused,
             },
-            Rule::Text => fine(!matches!(kind, Kind::Array | Kind::Object)),
+            Rule::Text => Fine,
             Rule::Enumeration(names) => names.read(node, kind),
             Rule::DateTime => match (kind, text) {
                 (Kind::Number, _) => fine(is_integral(node)),

@@ -43,8 +43,8 @@ impl Spelling {
                 .iter()
                 .zip(right)
                 .map(|(left, right)| left.saturating_sub(*right));
-            // No name that is compared has more letters than a byte counts.
-            each.fold(0_u8, u8::saturating_add).into()
+            // No more than the letters of a name that is compared, which a byte counts.
+            each.sum::<u8>().into()
         };
         let (mine, others) = (&self.letter_counts, &other.letter_counts);
         surplus(mine, others).max(surplus(others, mine))

@@ -103,11 +103,15 @@ fn schema<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
             breaches.push(breach);
         }
     }
-    for (name, node) in Names::of(metrics()).twice() {
+    let of_metrics = Names::of(metrics());
+    for (name, node) in of_metrics.twice() {
         let message = format!("The metric {} stands twice", quote(&name));
         breaches.push(Breach::new(Code::ConflictingFields, node, message, REFUSES));
     }
-    if let Some(metric) = metrics().find(|metric| name(*metric).as_deref() == Some(TIME)) {
+    let is_time = |metric: &Node<'_>| name(*metric).as_deref() == Some(TIME);
+    if of_metrics.contain(TIME)
+        && let Some(metric) = metrics().find(is_time)
+    {
         let message = "`__time` is the column of time; a metric needs another name";
         breaches.push(Breach::new(
             Code::ConflictingFields,

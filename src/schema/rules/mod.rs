@@ -20,11 +20,11 @@ mod tasks;
 
 use std::borrow::Cow;
 
-use super::check::Frame;
+use super::check::{Frame, key_bit};
 use super::near::Effort;
 use super::table::Types;
 use crate::finding::Code;
-use crate::json::{Kind, Node};
+use crate::json::{Kind, Node, hash_key};
 
 /// A rule.
 #[derive(Debug)]
@@ -187,8 +187,14 @@ impl<'f, 'd> Object<'f, 'd> {
             .is_some_and(|field| field.bit & class.required != 0)
     }
 
+    #[inline]
     pub(super) fn get(self, name: &str) -> Option<Node<'d>> {
-        get(self.frame.node, name)
+        let hash = hash_key(name);
+        if self.frame.keys & key_bit(hash) == 0 {
+            return None;
+        }
+        let value = self.frame.node.get_hashed(name, hash);
+        value.filter(|value| !value.is_null())
     }
 
     /// Is this field read as true?
@@ -206,6 +212,7 @@ impl<'f, 'd> Object<'f, 'd> {
 }
 
 /// A field that is there and not `null`.
+#[inline]
 pub(super) fn get<'d>(node: Node<'d>, name: &str) -> Option<Node<'d>> {
     node.get(name).filter(|value| !value.is_null())
 }

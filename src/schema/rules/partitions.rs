@@ -38,23 +38,21 @@ fn count<'d>(object: Object<'_, 'd>, name: &str) -> Option<(Node<'d>, f64)> {
     (count != -1.0).then_some((node, count))
 }
 
-fn given<'d, 'n>(object: Object<'_, 'd>, names: &[&'n str]) -> Vec<(&'n str, Node<'d>, f64)> {
-    let counts = names.iter().map(|name| (*name, count(object, name)));
-    counts
-        .filter_map(|(name, count)| count.map(|(node, count)| (name, node, count)))
-        .collect()
+fn given<'d, 'n>(
+    object: Object<'_, 'd>,
+    names: &[&'n str],
+) -> impl Iterator<Item = (&'n str, Node<'d>, f64)> {
+    names.iter().filter_map(move |name| {
+        let (node, count) = count(object, name)?;
+        Some((*name, node, count))
+    })
 }
 
 fn at_most_one<'d>(object: Object<'_, 'd>, names: &[&str], breaches: &mut Breaches<'_, 'd>) {
-    let counts = given(object, names);
-    if let [(first, ..), (second, node, _), ..] = counts.as_slice() {
+    let mut given = given(object, names);
+    if let (Some((first, ..)), Some((second, node, _))) = (given.next(), given.next()) {
         let message = format!("`{second}` cannot stand beside `{first}`: they say the same");
-        breaches.push(Breach::new(
-            Code::ConflictingFields,
-            *node,
-            message,
-            REFUSES,
-        ));
+        breaches.push(Breach::new(Code::ConflictingFields, node, message, REFUSES));
     }
 }
 
@@ -76,9 +74,8 @@ fn hashed<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     at_most_one(object, &TARGETS, breaches);
     positive(object, &TARGETS, breaches);
     positive(object, &["numShards"], breaches);
-    let targets = given(object, &TARGETS);
-    if let (Some((node, _)), [(target, ..), ..]) = (count(object, "numShards"), targets.as_slice())
-    {
+    let target = given(object, &TARGETS).next();
+    if let (Some((node, _)), Some((target, ..))) = (count(object, "numShards"), target) {
         let message =
             format!("`numShards` cannot stand beside `{target}`: one follows from the other");
         breaches.push(Breach::new(Code::ConflictingFields, node, message, REFUSES));
@@ -126,16 +123,10 @@ fn target_or_most<'d>(
 ) {
     at_most_one(object, targets, breaches);
     at_most_one(object, most, breaches);
-    let (target, maximum) = (given(object, targets), given(object, most));
-    match (target.first(), maximum.first()) {
+    match (given(object, targets).next(), given(object, most).next()) {
         (Some((target, ..)), Some((maximum, node, _))) => {
             let message = format!("`{maximum}` cannot stand beside `{target}`: one of the two");
-            breaches.push(Breach::new(
-                Code::ConflictingFields,
-                *node,
-                message,
-                REFUSES,
-            ));
+            breaches.push(Breach::new(Code::ConflictingFields, node, message, REFUSES));
         }
         (None, None) => {
             let message = "`targetRowsPerSegment` or `maxRowsPerSegment` is missing";
