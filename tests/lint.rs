@@ -134,7 +134,7 @@ fn exit_statuses_are_the_contracts() {
         (&["--config", &broken, &fine], 2, ""),
         (&["--config", "/nowhere/a.toml", &fine], 2, ""),
         (&["--config", &small, &large], 2, "could not be read"),
-        (&["--druid", "28", &fine], 2, ""),
+        (&["--druid", "28.x", &fine], 2, ""),
         (&["--kind", "sampler", &fine], 2, ""),
         (&[], 2, ""),
     ] {

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 
 use crate::druid::DataSource;
-use crate::finding::{Code, Finding, Severity};
+use crate::finding::{Code, Finding, MOST, Severity};
 use crate::json::{Document, Limits, Node};
 use crate::route::SpecKind;
 use crate::schema::SchemaSet;
@@ -122,6 +122,8 @@ fn merged(of_spec: Vec<Finding>, of_schema: Vec<Finding>) -> Vec<Finding> {
     };
     let rest: Vec<Finding> = of_schema.into_iter().filter(|own| !wrapped(own)).collect();
     findings.extend(rest);
+    // Those that the gateway would tell come first in any case.
+    findings.truncate(MOST);
     findings.sort_by_key(|finding| (finding.line, finding.column, finding.code));
     findings
 }

@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
 
+use super::UNUSABLE;
+
 /// Colours, or none.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Palette {
@@ -68,7 +70,10 @@ pub(super) fn print(text: &str) -> ExitCode {
     match write(&format!("{text}{end}")) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
+        Err(error) => {
+            complain(&format!("overgate: cannot write: {error}"));
+            ExitCode::from(UNUSABLE)
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// A release of Druid: `28.0.0`.
+/// A release of Druid: `28.0.0`. `28` is the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DruidVersion {
     major: u16,
@@ -13,7 +13,7 @@ pub struct DruidVersion {
 
 /// Text that is no release.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a Druid version is three numbers: `28.0.0`")]
+#[error("a Druid version is up to three numbers: `28.0.0`, `28`")]
 pub struct InvalidVersion;
 
 impl DruidVersion {
@@ -50,13 +50,11 @@ impl FromStr for DruidVersion {
                 Err(InvalidVersion)
             }
         };
-        let mut parts = text.split('.');
-        match (parts.next(), parts.next(), parts.next(), parts.next()) {
-            (Some(major), Some(minor), Some(patch), None) => Ok(DruidVersion::new(
-                number(major)?,
-                number(minor)?,
-                number(patch)?,
-            )),
+        let parts: Vec<u16> = text.split('.').map(number).collect::<Result<_, _>>()?;
+        match parts.as_slice() {
+            [major] => Ok(DruidVersion::new(*major, 0, 0)),
+            [major, minor] => Ok(DruidVersion::new(*major, *minor, 0)),
+            [major, minor, patch] => Ok(DruidVersion::new(*major, *minor, *patch)),
             _ => Err(InvalidVersion),
         }
     }
@@ -73,12 +71,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn three_numbers() {
+    fn up_to_three_numbers() {
         for (text, expected) in [
             ("28.0.0", Some(DruidVersion::new(28, 0, 0))),
             ("0.23.1", Some(DruidVersion::new(0, 23, 1))),
-            ("28.0", None),
-            ("28", None),
+            ("28.0", Some(DruidVersion::new(28, 0, 0))),
+            ("28", Some(DruidVersion::new(28, 0, 0))),
+            ("", None),
+            ("28.", None),
             ("28.0.0.1", None),
             ("28.0.x", None),
             ("+28.0.0", None),

@@ -77,11 +77,11 @@ impl Finding {
     /// A finding about a value. Of a secret it says only that.
     pub fn new(code: Code, node: Node<'_>, message: impl Into<String>) -> Finding {
         let mut finding = Finding::about_key(code, node, message);
+        finding.is_secret = secret::is_secret(&finding.pointer);
         let is_single = matches!(node.kind(), Kind::String | Kind::Number);
-        if is_single && secret::is_secret(&finding.pointer) {
+        if is_single && finding.is_secret {
             "Druid cannot use this value, which is not shown because it may be a secret"
                 .clone_into(&mut finding.message);
-            finding.is_secret = true;
         }
         finding
     }
@@ -143,24 +143,24 @@ impl Finding {
         self
     }
 
-    /// With the text that was probably meant, in the place of the value.
+    /// With the text that was probably meant, in the place of the value, if it is short.
     #[must_use]
     pub fn suggest(mut self, text: impl Into<String>) -> Finding {
-        if self.is_secret {
+        let text = text.into();
+        if self.is_secret || is_long(&text) {
             return self;
         }
-        let text = text.into();
         self.replace(serde_json::Value::from(text.as_str()).to_string());
         self.suggestion(text, None)
     }
 
-    /// With the JSON that was probably meant, in the place of the value.
+    /// With the JSON that was probably meant, in the place of the value, if it is short.
     #[must_use]
     pub fn suggest_json(mut self, json: impl Into<String>) -> Finding {
-        if self.is_secret {
+        let json = json.into();
+        if self.is_secret || is_long(&json) {
             return self;
         }
-        let json = json.into();
         self.replace(json.clone());
         self.suggestion(json, None)
     }
@@ -250,6 +250,11 @@ impl Finding {
     }
 }
 
+/// Is it more than a finding repeats?
+fn is_long(text: &str) -> bool {
+    text.chars().nth(LONGEST_QUOTE).is_some()
+}
+
 /// The code of a reading error, and what Druid 28 does with such a body (run on it).
 fn explain(kind: InvalidKind) -> (Code, Option<&'static str>) {
     match kind {
@@ -306,6 +311,11 @@ pub fn tame(character: char) -> char {
     } else {
         character
     }
+}
+
+/// A text that changes nothing around it on a terminal.
+pub fn tamed(text: &str) -> String {
+    text.chars().map(tame).collect()
 }
 
 /// Characters that change how what stands around them looks: marks of direction, joiners, line and

@@ -4,7 +4,7 @@
 //! ordinal dates), so is this: what Druid reads is never refused here.
 
 /// A date or a date with a time, as `ISODateTimeFormat.dateTimeParser` and `dateOptionalTimeParser`
-/// read it. The answer compares as the times do, if both have years of four digits.
+/// read it.
 pub(super) fn date_time(text: &str) -> bool {
     let text = text.trim_matches(' ');
     let (date, time) = match text.split_once('T') {
@@ -13,6 +13,12 @@ pub(super) fn date_time(text: &str) -> bool {
     };
     (date.is_empty() && time.is_some_and(|time| !time.is_empty()) || is_date(date))
         && time.is_none_or(is_time)
+        && (!has_usual_year(date) || day(date).is_some())
+}
+
+fn has_usual_year(date: &str) -> bool {
+    let year = date.split('-').next().unwrap_or_default();
+    year.len() <= 4 && digits(year)
 }
 
 /// `2020`, `2020-01`, `2020-01-31`, `2020-W05-1`, `2020-031`; signs and long years too.
@@ -58,7 +64,7 @@ fn is_time(text: &str) -> bool {
     };
     let mut parts = time.split(':');
     let mut fits = true;
-    for most in [24, 59, 59] {
+    for most in [23, 59, 59] {
         let Some(part) = parts.next() else { break };
         let (whole, fraction) = part.split_once(['.', ',']).unwrap_or((part, "0"));
         fits &= (whole.is_empty() && time.is_empty() || within(whole, 0, most)) && digits(fraction);
@@ -68,7 +74,17 @@ fn is_time(text: &str) -> bool {
 
 fn is_zone(text: &str) -> bool {
     match text.strip_prefix(['+', '-']) {
-        Some(offset) => !offset.is_empty() && offset.split(':').all(digits),
+        Some(offset) => {
+            // `+01`, `+0100`, `+01:00`; of seconds nobody needs to know more.
+            let (hours, rest) = offset.split_at_checked(2).unwrap_or((offset, ""));
+            let minutes = rest.strip_prefix(':').unwrap_or(rest);
+            let (minutes, rest) = minutes.split_at_checked(2).unwrap_or((minutes, ""));
+            within(hours, 0, 23)
+                && (minutes.is_empty() || within(minutes, 0, 59))
+                && rest
+                    .bytes()
+                    .all(|byte| byte.is_ascii_digit() || matches!(byte, b':' | b'.'))
+        }
         None => matches!(text, "" | "Z"),
     }
 }
@@ -87,6 +103,10 @@ fn within(text: &str, least: u32, most: u32) -> bool {
 
 /// `P1DT2H`, any case, signs before numbers, a fraction of seconds.
 pub(super) fn period(text: &str) -> bool {
+    // Most that are asked about are times.
+    if !text.contains(['P', 'p']) {
+        return false;
+    }
     let text = text.to_ascii_uppercase();
     let text = text.strip_prefix(['-', '+']).unwrap_or(&text);
     let Some(rest) = text.strip_prefix('P') else {
@@ -158,28 +178,86 @@ pub(super) fn interval(text: &str) -> bool {
     if to.contains('/') || from.is_empty() || to.is_empty() {
         return false;
     }
-    match (period(from), period(to)) {
+    let is_period = |text: &str| text.starts_with(['P', 'p']) && period(text);
+    match (is_period(from), is_period(to)) {
         (true, true) => false,
-        (true, false) => date_time(to),
-        (false, true) => date_time(from),
+        // Back from its end, or not on from its start.
+        (true, false) => date_time(to) && !from.contains('-'),
+        (false, true) => date_time(from) && !to.contains('-'),
         (false, false) => date_time(from) && date_time(to) && in_order(from, to),
     }
 }
 
-/// Do two times of the same form stand in order? Of different forms nobody can tell without a
-/// calendar: yes.
+/// Do two times stand in order? Of years of more digits nobody need know.
 fn in_order(from: &str, to: &str) -> bool {
-    let day = |text: &str| {
-        let plain = text.len() >= 10 && text.as_bytes().get(4) == Some(&b'-');
-        let date = text.get(..10).filter(|date| plain && is_date(date));
-        date.map(str::to_owned)
-    };
-    match (day(from), day(to)) {
-        (Some(first), Some(last)) if first != last => {
-            // A zone shifts by less than a day; the day after is late enough to be sure.
-            first < last || from.contains(['+', 'Z']) != to.contains(['+', 'Z']) && first == last
-        }
+    match (instant(from), instant(to)) {
+        (Some(from), Some(to)) => from <= to,
         _ => true,
+    }
+}
+
+/// Does an interval end where it starts?
+pub(super) fn is_empty(interval: &str) -> bool {
+    let Some((from, to)) = interval.split_once('/') else {
+        return false;
+    };
+    match (instant(from), instant(to)) {
+        (Some(from), Some(to)) => from == to,
+        _ => from == to,
+    }
+}
+
+/// A time whose year has up to four digits, in milliseconds since 1970; without a zone it is in UTC.
+fn instant(text: &str) -> Option<i64> {
+    let (date, time) = text.trim_matches(' ').split_once('T').unwrap_or((text, ""));
+    let (time, zone) = match time.find(['Z', '+', '-']) {
+        Some(at) => time.split_at(at),
+        None => (time, ""),
+    };
+    let midnight = day(date)?.to_datetime(jiff::civil::Time::midnight());
+    let midnight = jiff::tz::Offset::UTC.to_timestamp(midnight).ok()?;
+    let mut sum = midnight.as_millisecond();
+    for (part, unit) in time.split(':').zip([3_600_000.0, 60_000.0, 1_000.0]) {
+        let part: f64 = match part {
+            "" => 0.0,
+            part => part.replace(',', ".").parse().ok()?,
+        };
+        #[expect(clippy::cast_possible_truncation, reason = "less than a day")]
+        let part = (part * unit) as i64;
+        sum += part;
+    }
+    let sign = if zone.starts_with('-') { -1 } else { 1 };
+    let offset: String = zone.chars().filter(char::is_ascii_digit).collect();
+    let part = |range| {
+        offset
+            .get(range)
+            .and_then(|part: &str| part.parse::<i64>().ok())
+    };
+    let minutes = part(0..2).unwrap_or(0) * 60 + part(2..4).unwrap_or(0);
+    Some(sum - sign * minutes * 60_000)
+}
+
+/// The day of a date whose year has up to four digits; the first one, where less is said.
+fn day(text: &str) -> Option<jiff::civil::Date> {
+    let mut parts = text.split('-');
+    let year: i16 = parts.next().filter(|year| year.len() <= 4)?.parse().ok()?;
+    let small = |part: &str| part.parse::<i8>().ok();
+    match (parts.next(), parts.next()) {
+        (None, _) => jiff::civil::Date::new(year, 1, 1).ok(),
+        (Some(week), day) if week.starts_with('W') => {
+            let weekday = jiff::civil::Weekday::from_monday_one_offset(small(day.unwrap_or("1"))?);
+            let week = small(week.get(1..)?)?;
+            let date = jiff::civil::ISOWeekDate::new(year, week, weekday.ok()?);
+            Some(date.ok()?.date())
+        }
+        (Some(ordinal), None) if ordinal.len() == 3 => {
+            let ordinal: i16 = ordinal.parse().ok()?;
+            let first = jiff::civil::Date::new(year, 1, 1).ok()?;
+            first.with().day_of_year(ordinal).build().ok()
+        }
+        (Some(month), day) => {
+            jiff::civil::Date::new(year, small(month)?, small(day.unwrap_or("1"))?).ok()
+        }
     }
 }
 
@@ -232,6 +310,16 @@ mod tests {
             "2020/P1D",
             "P1D/2020-01-01",
             "2020-01-01T00:00Z/2020-01-01T01:00Z",
+            // As Druid 28.0.0 and 33.0.0 were asked.
+            "2020-01-02T00:00+14:00/2020-01-01T23:00-12:00",
+            "2020-01-01T00:00+0100/P1D",
+            "2020-01-01T00:00+01/P1D",
+            "2020-01-01T12.5/P1D",
+            "-0001-01-01/2020",
+            "20200101/20200102",
+            "2020-01-01T10:00:00+23:59/P1D",
+            "P1D/2020",
+            "2020/2020",
         ] {
             assert!(interval(text), "{text}");
         }
@@ -243,6 +331,20 @@ mod tests {
             "2021-01-01/2020-01-01",
             "/2020",
             "2020-01-01/2020-01-02/2020-01-03",
+            "2020-01-01T24:00/P1D",
+            "2021/2020",
+            "2020-02/2020-01",
+            "2020-01-01T10:00/2020-01-01T09:00",
+            "2020-01-01T10:00Z/2020-01-01T10:30+01:00",
+            "2020-W05/2020-W04",
+            "2020-031/2020-030",
+            "2020-01-01T00:00+25:00/P1D",
+            "2020-01-01T23:59.5/2020-01-01T23:59.4",
+            "2020-01-01/2019-W53",
+            "2020-01-01T10:00:00+24:00/P1D",
+            "2020/-P1D",
+            "2020/P-1D",
+            "2020-01-05/05",
         ] {
             assert!(!interval(text), "{text}");
         }

@@ -318,3 +318,39 @@ impl Names {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::Release;
+
+    fn reads(version: (u16, u16, u16), class: &str, name: &str) -> bool {
+        let (major, minor, patch) = version;
+        let version = DruidVersion::new(major, minor, patch);
+        let types = Types::read(Release::judging(version).types, version).expect("a table");
+        let class = types.classes.iter().find(|known| &*known.name == class);
+        class.expect("known").named(name).is_some()
+    }
+
+    #[test]
+    fn a_release_between_two_tables_has_what_may_have_come_with_it() {
+        let tuning = "ParallelIndexTuningConfig";
+        let stream = "KafkaSupervisorTuningConfig";
+        // Dated in the history of the generator.
+        for (version, is_read) in [((28, 0, 0), false), ((29, 0, 1), false), ((30, 0, 0), true)] {
+            assert_eq!(
+                reads(version, tuning, "numPersistThreads"),
+                is_read,
+                "{version:?}"
+            );
+        }
+        // Not dated: 33 has it, and 28 has it not.
+        for (version, is_read) in [((28, 0, 1), false), ((29, 0, 0), true), ((33, 0, 0), true)] {
+            assert_eq!(
+                reads(version, stream, "maxColumnsToMerge"),
+                is_read,
+                "{version:?}"
+            );
+        }
+    }
+}

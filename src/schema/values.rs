@@ -25,7 +25,6 @@ const GRANULARITIES: &[(&str, &str)] = &[
     ("P3M", "QUARTER"),
     ("P1Y", "YEAR"),
     ("1S", "SECOND"),
-    ("1M", "MINUTE"),
     ("5M", "FIVE_MINUTE"),
     ("10M", "TEN_MINUTE"),
     ("15M", "FIFTEEN_MINUTE"),
@@ -106,9 +105,11 @@ pub(super) fn finding(
             let known = GRANULARITIES.iter().find(|(text, _)| *text == upper);
             let near = || {
                 let names = names.names.iter().map(|name| &**name);
-                hints
-                    .nearest(written.trim_end_matches(['s', 'S']), names)
-                    .map(|near| near.name)
+                let one = written.trim_end_matches(['s', 'S']);
+                // A number says something that no name says.
+                let is_word = !written.contains(|c: char| c.is_ascii_digit());
+                let near = is_word.then(|| hints.nearest(one, names)).flatten();
+                near.map(|near| near.name)
             };
             let meant = known.map(|(_, name)| *name).or_else(near);
             let finding = refused("the name of a granularity, or an object of type `period`");
@@ -179,14 +180,15 @@ fn misread(
     };
     let finding = Finding::new(code, node, message).effect(effect);
     if let (Rule::TimeZone(names), Some(text)) = (&leaf.rule, node.as_str()) {
-        let names = names.iter().map(|name| &**name);
+        // Of three letters every other zone is near.
+        let names = names.iter().map(|name| &**name).filter(|_| text.len() > 5);
         return match hints.nearest(&text, names) {
             Some(near) => finding.suggest(near.name),
             None => finding,
         };
     }
     match (replacement, node.as_f64()) {
-        (Replacement::Milliseconds, Some(number)) => match seconds(number) {
+        (Replacement::Milliseconds, Some(number)) => match bare(number) {
             Some(period) => finding.suggest(period),
             None => finding,
         },
@@ -194,21 +196,32 @@ fn misread(
     }
 }
 
-/// A bare number of seconds as a period: who writes 3600 means an hour.
-fn seconds(number: f64) -> Option<String> {
+/// A bare number as a period. Who writes 3600 means an hour, and who writes 3600000 does too: whole
+/// minutes in milliseconds, and what would be days in seconds, are milliseconds.
+fn bare(number: f64) -> Option<String> {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "in range, as the condition says"
     )]
-    let whole = ((1.0..=31_536_000.0).contains(&number)).then_some(number as u64)?;
-    Some(match whole {
-        0 => return None,
+    let whole = ((1.0..=31_536_000_000.0).contains(&number)).then_some(number as u64)?;
+    let in_seconds = whole / 1_000;
+    let is_milliseconds =
+        whole % 1_000 == 0 && (in_seconds % 60 == 0 || whole > 100_000 || whole % 3_600 != 0);
+    match is_milliseconds {
+        true => Some(seconds(in_seconds)),
+        false => (whole <= 31_536_000).then(|| seconds(whole)),
+    }
+}
+
+/// So many seconds as a period.
+fn seconds(number: u64) -> String {
+    match number {
         days if days % 86_400 == 0 => format!("P{}D", days / 86_400),
         hours if hours % 3_600 == 0 => format!("PT{}H", hours / 3_600),
         minutes if minutes % 60 == 0 => format!("PT{}M", minutes / 60),
         seconds => format!("PT{seconds}S"),
-    })
+    }
 }
 
 /// `1h`, `30 min`, `1 day`, `3600`: as a period.
@@ -225,7 +238,7 @@ fn period(text: &str) -> Option<String> {
     let (number, unit) = text.split_at(at);
     let number: u32 = number.parse().ok()?;
     Some(match unit.trim() {
-        "" => seconds(f64::from(number))?,
+        "" => bare(f64::from(number))?,
         "ms" | "millis" => return None,
         "s" | "sec" | "secs" | "second" | "seconds" => format!("PT{number}S"),
         "m" | "min" | "mins" | "minute" | "minutes" => format!("PT{number}M"),

@@ -1,15 +1,15 @@
 //! Reload, drain, restart.
 
 use std::os::fd::AsRawFd as _;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::process::{Process, configuration, overlord};
 use crate::support::client::{Call, Client};
-use crate::support::eventually;
 use crate::support::rig::{PASSWORD, api};
+use crate::support::{PATIENCE, eventually};
 
 fn get() -> Call {
     Call::get(&api("/tasks")).login("admin", PASSWORD)
@@ -208,11 +208,18 @@ async fn an_admin_socket_that_was_handed_over_needs_a_token_off_loopback() {
         command
     };
     std::fs::write(&config, configuration(overlord.address(), "")).expect("written");
-    let refused = command()
-        .args(["serve", "--config"])
-        .arg(&config)
-        .output()
-        .expect("the binary runs");
+    let mut serving = command();
+    serving.args(["serve", "--config"]).arg(&config);
+    let mut serving = serving.stderr(Stdio::piped()).spawn().expect("it runs");
+    let ended = tokio::time::timeout(PATIENCE, async {
+        while serving.try_wait().expect("ours").is_none() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+    if ended.await.is_err() {
+        serving.kill().expect("ours");
+    }
+    let refused = serving.wait_with_output().expect("ours");
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert_eq!(refused.status.code(), Some(2), "{said}");
     assert!(said.contains("needs a `token`"), "{said}");

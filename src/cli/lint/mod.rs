@@ -23,7 +23,7 @@ use super::terminal::{Palette, complain, write};
 use crate::admission::Report;
 use crate::config::{Judging, LoadError, load_judging};
 use crate::druid::DruidVersion;
-use crate::finding::{Finding, Severity};
+use crate::finding::{Finding, Severity, tamed};
 use crate::json::Limits;
 use crate::route::SpecKind;
 use crate::server::chain;
@@ -163,7 +163,7 @@ pub(super) fn run(asked: &Asked) -> ExitCode {
     }
     let (inputs, problems) = files::find(&asked.paths);
     for problem in &problems {
-        complain(&format!("overgate: {problem}"));
+        complain(&format!("overgate: {}", tamed(&problem)));
     }
     let judge = Judge {
         kind: asked.kind.asked(),
@@ -189,7 +189,10 @@ pub(super) fn run(asked: &Asked) -> ExitCode {
 /// Judges every file and tells of each in the order of the inputs.
 fn tell_all(judge: &Judge, inputs: &[Input], tell: &dyn Tell, mut totals: Totals) -> ExitCode {
     let mut progress = Progress::new(inputs.len());
-    let mut out = Out { gone: false };
+    let mut out = Out {
+        gone: false,
+        failed: false,
+    };
     out.write(&tell.first());
     let mut begun = false;
     work::in_order(judge, inputs, tell, |outcome| {
@@ -206,25 +209,37 @@ fn tell_all(judge: &Judge, inputs: &[Input], tell: &dyn Tell, mut totals: Totals
             Outcome::NoSpec => totals.others += 1,
             Outcome::Unreadable(words) => {
                 totals.unreadable += 1;
-                complain(&format!("overgate: {words}"));
+                complain(&format!("overgate: {}", tamed(&words)));
             }
         }
         progress.step();
     });
     progress.hide();
     out.write(&tell.last(&totals));
-    totals.status()
+    match out.failed {
+        true => ExitCode::from(UNUSABLE),
+        false => totals.status(),
+    }
 }
 
 /// Standard output, until nobody reads it (`| head`): the exit status tells all the same.
 struct Out {
     gone: bool,
+    /// Or is it full?
+    failed: bool,
 }
 
 impl Out {
     fn write(&mut self, text: &str) {
-        if !self.gone && !text.is_empty() {
-            self.gone = write(text).is_err();
+        if self.gone || text.is_empty() {
+            return;
+        }
+        if let Err(error) = write(text) {
+            self.gone = true;
+            if error.kind() != std::io::ErrorKind::BrokenPipe {
+                complain(&format!("overgate: cannot write: {}", files::words(&error)));
+                self.failed = true;
+            }
         }
     }
 }

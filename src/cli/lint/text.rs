@@ -5,7 +5,7 @@ use super::{Judged, Tell, Totals, help};
 use crate::admission::Report;
 use crate::cli::terminal::Palette;
 use crate::druid::DruidVersion;
-use crate::finding::{Finding, MOST, Severity, masked, tame};
+use crate::finding::{Finding, MOST, Severity, masked, tamed};
 
 /// Text, with or without colours.
 pub(super) struct Text {
@@ -39,11 +39,11 @@ impl Text {
             width,
             is_cut,
         } = excerpt(lines.line(finding.line), finding.column, end);
-        let file: String = judged.shown.chars().map(tame).collect();
+        let file = tamed(judged.shown);
         let mut place = format!("{file}:{}:{}", finding.line, finding.column);
         // Where the line alone does not say it.
         if is_cut || !report.pointer.is_empty() {
-            place.push_str(&format!(" ({})", finding.pointer));
+            place.push_str(&format!(" ({})", tamed(&finding.pointer)));
         }
         let number = finding.line.to_string();
         let gutter = " ".repeat(number.len());

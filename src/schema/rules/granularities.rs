@@ -44,8 +44,8 @@ pub(super) fn coarseness(node: Node<'_>) -> Option<usize> {
         },
         Kind::Null | Kind::Boolean | Kind::Number | Kind::Array => return None,
     };
-    let text = text.to_ascii_lowercase();
-    COARSENESS.iter().position(|names| names.contains(&&*text))
+    let is = |name: &&str| name.eq_ignore_ascii_case(&text);
+    COARSENESS.iter().position(|names| names.iter().any(is))
 }
 
 /// Do both ends of an interval lie where segments begin? `None`: nobody can tell without a calendar.

@@ -260,8 +260,11 @@ fn http<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     }
     for uri in uris.elements() {
         let text = uri.as_str().unwrap_or_default();
-        let lower = text.to_ascii_lowercase();
-        if !(lower.starts_with("http:") || lower.starts_with("https:") || text.is_empty()) {
+        let scheme = text.split_once(':').map_or("", |(scheme, _)| scheme);
+        let is_http = ["http", "https"]
+            .iter()
+            .any(|known| scheme.eq_ignore_ascii_case(known));
+        if !is_http && !text.is_empty() {
             let message = "This must be an address of `http` or `https`";
             let effect =
                 "Druid refuses the spec, unless `druid.ingestion.http.allowedProtocols` has it";

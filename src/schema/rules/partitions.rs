@@ -1,7 +1,7 @@
 //! How segments are cut: partitionsSpec and the fields of old that stand for one.
 
 use super::{Breach, Breaches, Object, REFUSES, Rule, get, is_blank, number};
-use crate::finding::Code;
+use crate::finding::{Code, quote};
 use crate::json::Node;
 
 pub(super) const RULES: &[Rule] = &[
@@ -215,8 +215,8 @@ fn partitions_of<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     if !forced && !is_dynamic {
         let id = id.as_deref().unwrap_or("hashed");
         let message = format!(
-            "`{}` partitions need `forceGuaranteedRollup: true`; without it they are `dynamic`",
-            id.chars().take(80).collect::<String>()
+            "{} partitions need `forceGuaranteedRollup: true`",
+            quote(id)
         );
         breaches.push(Breach::new(Code::ConflictingFields, at, message, REFUSES));
     }

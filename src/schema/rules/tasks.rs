@@ -4,6 +4,7 @@ use super::granularities::coarseness;
 use super::{Breach, Breaches, Object, REFUSES, Rule, get, is_blank, is_true, number, primitive};
 use crate::finding::Code;
 use crate::json::Node;
+use crate::schema::iso;
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -62,9 +63,7 @@ fn interval<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
         return;
     };
     let text = node.as_str().unwrap_or_default();
-    if let Some((from, to)) = text.split_once('/')
-        && from == to
-    {
+    if iso::is_empty(&text) {
         let message = "The interval is empty: it ends where it starts";
         breaches.push(Breach::new(Code::InvalidValue, node, message, REFUSES));
     }

@@ -16,6 +16,8 @@ use crate::schema::rules;
 /// From names to numbers.
 pub(super) struct Compiler<'r> {
     version: DruidVersion,
+    /// The table's own.
+    release: DruidVersion,
     families: BTreeMap<&'r str, u16>,
     classes: BTreeMap<&'r str, u16>,
     leaves: BTreeMap<&'r str, u16>,
@@ -29,6 +31,10 @@ impl<'r> Compiler<'r> {
     ) -> Result<Compiler<'r>, TableError> {
         Ok(Compiler {
             version,
+            release: raw
+                .druid
+                .parse()
+                .map_err(|_| TableError(format!("version {}", raw.druid)))?,
             families: numbered(raw.families.keys())?,
             classes: numbered(raw.classes.keys())?,
             leaves: numbered(raw.leaves.keys())?,
@@ -124,7 +130,7 @@ impl<'r> Compiler<'r> {
             .collect::<Result<_, TableError>>()?;
         let mut elsewhere = BTreeMap::new();
         for (id, dates) in removed.into_iter().flatten() {
-            let dates = self.dates(dates.since.as_deref(), dates.until.as_deref())?;
+            let dates = self.removed(dates)?;
             if dates.include(self.version) {
                 members.push(Member {
                     id: id.as_str().into(),
@@ -174,6 +180,16 @@ impl<'r> Compiler<'r> {
         })
     }
 
+    /// The dates of what this table's own release lacks. When it came may be a guess, the next
+    /// release that there is a table of: a release in between has it then, as far as anybody knows.
+    fn removed(&self, raw: &RawDates) -> Result<Dates, TableError> {
+        let since = match raw.guessed && self.version.major() != self.release.major() {
+            true => None,
+            false => raw.since.as_deref(),
+        };
+        self.dates(since, raw.until.as_deref())
+    }
+
     fn class(
         &mut self,
         name: &str,
@@ -195,7 +211,7 @@ impl<'r> Compiler<'r> {
         let mut fields = Vec::new();
         let mut elsewhere = BTreeMap::new();
         for (name, dates) in removed.into_iter().flatten() {
-            let dates = self.dates(dates.since.as_deref(), dates.until.as_deref())?;
+            let dates = self.removed(dates)?;
             if dates.include(self.version) {
                 fields.push(Field::bare(name, Role::Read(Shape::Any)));
             } else {

@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 
 #[derive(Deserialize)]
 pub(super) struct RawTable {
+    pub(super) druid: String,
     pub(super) roots: BTreeMap<String, RawShape>,
     pub(super) families: BTreeMap<String, RawFamily>,
     pub(super) classes: BTreeMap<String, RawClass>,
@@ -24,6 +25,8 @@ pub(super) struct RawRemoved {
 /// The first release that has it, and the first that has it no longer.
 #[derive(Deserialize)]
 pub(super) struct RawDates {
+    #[serde(default)]
+    pub(super) guessed: bool,
     pub(super) since: Option<String>,
     pub(super) until: Option<String>,
 }

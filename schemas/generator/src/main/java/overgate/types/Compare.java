@@ -72,14 +72,20 @@ public final class Compare
     return names;
   }
 
-  /** Where it is: as dated there, or else the versions at hand between which it came or went. */
+  /**
+   * Where it is: as dated there, or else the versions at hand between which it came or went. When it came is a guess
+   * then: a version in between may have it.
+   */
   private ObjectNode dates(Version version, TreeMap<Version, JsonNode> places)
   {
     ObjectNode dates = Json.object();
     Version later = places.higherKey(version), earlier = places.lowerKey(version);
     if (later != null) {
-      String since = places.get(later).path("since").asText(later.toString());
-      dates.put("since", since);
+      JsonNode since = places.get(later).path("since");
+      dates.put("since", since.asText(later.toString()));
+      if (since.isMissingNode()) {
+        dates.put("guessed", true);
+      }
     }
     if (earlier != null) {
       dates.put("until", places.get(earlier).path("until").asText(files.higherKey(earlier).toString()));
