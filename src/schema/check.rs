@@ -193,7 +193,8 @@ impl<'t, S: Sink> Walk<'t, S> {
         number: u16,
         frame: Option<&Frame<'_, '_>>,
     ) -> ControlFlow<()> {
-        let family = self.types.family(number);
+        let types = self.types;
+        let family = types.family(number);
         match (kind, family.text) {
             (Kind::Object, _) => {}
             (Kind::String, Some(text)) => return self.value(node, text, frame),
@@ -213,8 +214,16 @@ impl<'t, S: Sink> Walk<'t, S> {
             },
             Some(id) => {
                 let member = id.as_str().and_then(|text| family.member(&text));
-                match member {
-                    Some(member) => member.shape,
+                // Druid prints a default class that has no id under its own name.
+                let default = family.default.filter(|class| {
+                    let name = &*types.class(*class).name;
+                    !family.strict && id.as_str().is_some_and(|id| id == name)
+                });
+                match member
+                    .map(|member| member.shape)
+                    .or(default.map(Shape::Class))
+                {
+                    Some(shape) => shape,
                     None => {
                         let problem = Problem::UnknownType { id, family: number };
                         return self.sink.take(problem, frame);

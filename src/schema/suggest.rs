@@ -69,8 +69,9 @@ pub(super) fn near_field<'t>(
     let near = fields.filter_map(|field| match field.role {
         Role::Read(shape) => {
             let slips = field.spelling.slips(written, &hints.effort)?;
-            let fits =
-                plausible(types, shape, value) && hints.lacks(frame.node, &field.name) == is_free;
+            // One slip is no chance, whatever stands there.
+            let is_like = slips <= 1 || plausible(types, shape, value);
+            let fits = is_like && hints.lacks(frame.node, &field.name) == is_free;
             let name = &*field.name;
             fits.then_some(Near { slips, name })
         }
@@ -86,7 +87,7 @@ pub(super) fn near_field<'t>(
 }
 
 /// Could this value stand there?
-fn plausible(types: &Types, shape: Shape, value: Node<'_>) -> bool {
+pub(super) fn plausible(types: &Types, shape: Shape, value: Node<'_>) -> bool {
     match (shape, value.kind()) {
         (Shape::Any, _) | (_, Kind::Null) => true,
         (Shape::Array(_), kind) => kind == Kind::Array,

@@ -159,8 +159,8 @@ fn cases() -> Vec<Case> {
         ("M11", batch, vec![Put("/spec/dataSchema/granularitySpec/segmentGranularity", json!("hour")), Put("/spec/dataSchema/granularitySpec/queryGranularity", json!("day"))], "finer-segments", "/spec/dataSchema/granularitySpec/segmentGranularity", None),
         ("M12", kafka, vec![Put("/spec/ioConfig/autoScalerConfig", json!({"enableTaskAutoScaler": true, "taskCountMin": 5, "taskCountMax": 2}))], "conflicting-fields", "/spec/ioConfig/autoScalerConfig/taskCountMin", None),
         ("M12", kafka, vec![Put("/spec/ioConfig/autoScalerConfig", json!({"enableTaskAutoScaler": true, "taskCountMax": 2}))], "missing-field", "/spec/ioConfig/autoScalerConfig", None),
-        ("M13", batch, vec![Put("/spec/dataSchema/timestampSpec/format", json!("YYYY-MM-DD"))], "timestamp-pattern", "/spec/dataSchema/timestampSpec/format", Some("\"yyyy-MM-dd\"")),
-        ("M13", batch, vec![Put("/spec/dataSchema/timestampSpec/format", json!("yyyy-MM-dd hh:mm"))], "timestamp-pattern", "/spec/dataSchema/timestampSpec/format", Some("\"yyyy-MM-dd HH:mm\"")),
+        ("M13", batch, vec![Put("/spec/dataSchema/timestampSpec/format", json!("YYYY-MM-DD"))], "timestamp-pattern", "/spec/dataSchema/timestampSpec/format", Some("yyyy-MM-dd")),
+        ("M13", batch, vec![Put("/spec/dataSchema/timestampSpec/format", json!("yyyy-MM-dd hh:mm"))], "timestamp-pattern", "/spec/dataSchema/timestampSpec/format", Some("yyyy-MM-dd HH:mm")),
         ("M14", batch, vec![Put("/spec/dataSchema/transformSpec/transforms/-", json!({"type": "expression", "name": "twice", "expression": "added * 2"}))], "unused-transform", "/spec/dataSchema/transformSpec/transforms/1/name", None),
         ("M15", batch, vec![Move("/spec/dataSchema/transformSpec", "/spec/ioConfig/transformSpec")], "misplaced-field", "/spec/ioConfig/transformSpec", Some("/spec/dataSchema/transformSpec")),
         ("M16", kafka, vec![Put("/spec/ioConfig/earlyMessageRejectionPeriod", json!("PT10M"))], "rejection-period", "/spec/ioConfig/earlyMessageRejectionPeriod", None),
@@ -176,7 +176,7 @@ fn cases() -> Vec<Case> {
         ("M21", batch, vec![Put("/spec/ioConfig/inputSource", json!({"type": "druid", "dataSource": "wiki", "interval": "2020-01-01/2020-02-01"}))], "unread-format", "/spec/ioConfig/inputFormat", None),
         ("M24", batch, vec![Put("/context/priority", json!("75"))], "context-text", "/context/priority", Some("75")),
         ("M24", batch, vec![Put("/context/useConcurrentLocks", json!("true"))], "context-text", "/context/useConcurrentLocks", Some("true")),
-        ("M24", batch, vec![Put("/context/Priority", json!(75)), Take("/context/priority")], "likely-context-key", "/context/Priority", Some("\"priority\"")),
+        ("M24", batch, vec![Put("/context/Priority", json!(75)), Take("/context/priority")], "likely-context-key", "/context/Priority", Some("priority")),
         ("M25", kafka, vec![Put("/spec/ioConfig/taskDuration", json!(3600))], "misread-value", "/spec/ioConfig/taskDuration", Some("PT1H")),
         ("M25", kafka, vec![Put("/spec/ioConfig/taskDuration", json!("1h"))], "invalid-value", "/spec/ioConfig/taskDuration", Some("PT1H")),
         ("M26", batch, vec![Put("/spec/dataSchema/granularitySpec/intervals", json!("2020-01-01/2020-02-01"))], "wrong-type", "/spec/dataSchema/granularitySpec/intervals", Some("[\"2020-01-01/2020-02-01\"]")),
@@ -191,7 +191,7 @@ fn cases() -> Vec<Case> {
         ("M30", batch, vec![Move("/spec/ioConfig/inputFormat", "/spec/ioConfig/inputformat")], "misspelled-field", "/spec/ioConfig/inputformat", Some("inputFormat")),
         ("M31", batch, vec![Put("/spec/tuningConfig/maxNumConcurrentSubTasks", json!(1))], "slow-start", "/spec/tuningConfig/maxNumConcurrentSubTasks", None),
         ("M32", batch, vec![Put("/spec/ioConfig/inputSource", json!({"type": "local", "baseDir": "/home/me", "filter": "*"}))], "local-files", "/spec/ioConfig/inputSource", None),
-        ("compaction", compact, vec![Put("/tuningConfig/type", json!("kafka"))], "mismatched-type", "/tuningConfig/type", Some("\"compaction\"")),
+        ("compaction", compact, vec![Put("/tuningConfig/type", json!("kafka"))], "mismatched-type", "/tuningConfig/type", Some("compaction")),
     ]
 }
 

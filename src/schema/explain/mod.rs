@@ -5,7 +5,8 @@ mod ids;
 
 use super::check::{Frame, Problem};
 use super::leaf::{Reading, Rule};
-use super::suggest::Hints;
+use super::rules::Instead;
+use super::suggest::{Hints, plausible};
 use super::table::{Shape, Types};
 use crate::finding::{Code, Finding, LONGEST_QUOTE, holds_secret, quote};
 use crate::json::{Kind, Node};
@@ -77,7 +78,9 @@ pub(super) fn finding(
             let finding =
                 Finding::new(breach.code, breach.node, breach.message).effect(breach.effect);
             match breach.instead {
-                Some(json) => finding.suggest_json(json),
+                Some(Instead::Json(json)) => finding.suggest_json(json),
+                Some(Instead::Text(text)) => finding.suggest(text),
+                Some(Instead::Name(name)) => finding.rename(name),
                 None => finding,
             }
         }
@@ -114,14 +117,25 @@ fn subject(types: &Types, frame: &Frame<'_, '_>) -> String {
         (Some(id), Some(noun), _) if frame.outer.is_none() => format!("the {id} {noun}"),
         (None, Some(noun), None) => format!("the {noun}"),
         (Some(id), _, Some((field, false))) => format!("the {id} {field}"),
-        (Some(id), Some(noun), Some((field, true))) => format!("a {id} {noun} in {field}"),
-        (Some(id), None, Some((field, true))) => format!("a {id} in {field}"),
-        (None, Some(noun), Some((field, true))) => format!("a {noun} in {field}"),
+        (Some(id), Some(noun), Some((field, true))) => {
+            format!("{} {noun} in {field}", with_article(&id))
+        }
+        (Some(id), None, Some((field, true))) => format!("{} in {field}", with_article(&id)),
+        (None, Some(noun), Some((field, true))) => format!("{} in {field}", with_article(noun)),
         (None, _, Some((field, true))) => format!("an entry of {field}"),
         (None, _, Some((field, false))) => field,
         (_, None, None) => "the document".to_owned(),
         (Some(id), Some(noun), None) => format!("the {id} {noun}"),
     }
+}
+
+/// `a count`, `an expression`.
+fn with_article(word: &str) -> String {
+    let article = match word.chars().next() {
+        Some('a' | 'e' | 'i' | 'o' | 'A' | 'E' | 'I' | 'O') => "an",
+        _ => "a",
+    };
+    format!("{article} {word}")
 }
 
 /// A key without its quotes, if it is an ordinary name.
@@ -159,11 +173,31 @@ pub(super) fn wanted(types: &Types, shape: Shape) -> &'static str {
     }
 }
 
+/// Objects that people write as the list that is in them.
+const LISTS: [(&str, &str); 2] = [
+    ("DimensionsSpec", "dimensions"),
+    ("TransformSpec", "transforms"),
+];
+
 fn wrong_kind(types: &Types, node: Node<'_>, shape: Shape) -> Finding {
     let wanted = wanted(types, shape);
     let message = format!("This must be {wanted}, not {}", node.kind().name());
     let finding = Finding::new(Code::WrongType, node, message).effect(REFUSES);
     let is_list = matches!(shape, Shape::Array(_)) || wanted == "an array";
+    if let (true, Some(text)) = (is_list, node.as_str())
+        && text.contains(',')
+        && !holds_secret(node)
+    {
+        let parts: Vec<&str> = text.split(',').map(str::trim).collect();
+        return finding.suggest_json(serde_json::Value::from(parts).to_string());
+    }
+    if let (Kind::Array, Shape::Class(class)) = (node.kind(), shape)
+        && let name = &*types.class(class).name
+        && let Some((_, list)) = LISTS.iter().find(|(class, _)| *class == name)
+        && !holds_secret(node)
+    {
+        return finding.suggest_json(format!("{{\"{list}\": {}}}", node.raw()));
+    }
     let single = !matches!(node.kind(), Kind::Array | Kind::Null);
     // What is short enough to be repeated, and no secret.
     let is_told = |node: Node<'_>| {
@@ -177,6 +211,7 @@ fn wrong_kind(types: &Types, node: Node<'_>, shape: Shape) -> Finding {
     if let (Kind::Array, Some(only), None, false) =
         (node.kind(), elements.next(), elements.next(), is_list)
         && matches!(only.kind(), Kind::Object | Kind::String)
+        && plausible(types, shape, only)
         && is_told(only)
     {
         return finding.suggest_json(only.raw());

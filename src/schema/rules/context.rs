@@ -1,6 +1,6 @@
 //! A task's context: a free map of which Druid reads some keys, and casts instead of converting.
 
-use super::{Breach, Breaches, Object, Rule};
+use super::{Breach, Breaches, Instead, Object, Rule};
 use crate::finding::{Code, quote};
 use crate::json::{Kind, Node};
 use crate::schema::near::Known;
@@ -92,13 +92,13 @@ fn cast_of<'d>(name: &str, cast: Cast, value: Node<'d>, breaches: &mut Breaches<
     let message = format!("`{name}` in a context must be {wanted}, not a text");
     let breach = Breach::new(Code::ContextText, value, message, CASTS);
     breaches.push(match meant {
-        Some(meant) => breach.instead(meant),
+        Some(meant) => breach.instead(Instead::Json(meant.into())),
         None => breach,
     });
 }
 
 /// A key that nothing reads, and that comes near one that is read.
-fn near<'d>(key: Node<'d>, name: &str, absent: &Known<'_>, breaches: &mut Breaches<'_, 'd>) {
+fn near<'d>(key: Node<'d>, name: &str, absent: &Known<'static>, breaches: &mut Breaches<'_, 'd>) {
     let is_like = (4..=60).contains(&name.len()) && !name.contains('.');
     if !is_like || !breaches.wants(Code::LikelyContextKey) {
         return;
@@ -116,6 +116,6 @@ fn near<'d>(key: Node<'d>, name: &str, absent: &Known<'_>, breaches: &mut Breach
             message,
             "Druid ignores it without a word",
         );
-        breaches.push(breach.instead(serde_json::Value::from(near.name).to_string()));
+        breaches.push(breach.instead(Instead::Name(near.name)));
     }
 }

@@ -1,7 +1,9 @@
 //! Input formats, timestamps, flattening.
 
 use super::filters::regex;
-use super::{Breach, Breaches, Object, REFUSES, Rule, get, is_blank, is_true, text, whole};
+use super::{
+    Breach, Breaches, Instead, Object, REFUSES, Rule, get, is_blank, is_true, text, whole,
+};
 use crate::finding::{Code, quote};
 use crate::json::Node;
 use crate::schema::near::nearest;
@@ -118,7 +120,7 @@ fn json<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
             let breach = Breach::new(Code::InvalidValue, key, message, REFUSES);
             breaches.push(
                 match nearest(&name, FEATURES.into_iter(), breaches.effort) {
-                    Some(near) => breach.instead(serde_json::Value::from(near.name).to_string()),
+                    Some(near) => breach.instead(Instead::Name(near.name)),
                     None => breach,
                 },
             );
@@ -169,14 +171,95 @@ fn timestamp<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     {
         return;
     }
+    let meant = translated(&text);
     if let Some(letter) = unknown_letter(&text) {
         let message = format!("`{letter}` means nothing in a timestamp pattern of Joda-Time");
-        breaches.push(Breach::new(Code::InvalidValue, node, message, REFUSES));
+        let breach = Breach::new(Code::InvalidValue, node, message, REFUSES);
+        breaches.push(match meant {
+            Some(meant) => breach.instead(Instead::Text(meant.into())),
+            None => breach,
+        });
+    } else if let Some(meant) = meant {
+        let message = format!("{} is not what Druid calls it", quote(&text));
+        let effect = "Druid takes it for a pattern of Joda-Time, and no time fits it";
+        let breach = Breach::new(Code::TimestampPattern, node, message, effect);
+        breaches.push(breach.instead(Instead::Text(meant.into())));
     } else if let Some((message, mended)) = doubtful(&text) {
         let effect = "Druid reads other times than were meant, or none, and the task succeeds";
         let breach = Breach::new(Code::TimestampPattern, node, message, effect);
-        breaches.push(breach.instead(serde_json::Value::from(mended).to_string()));
+        breaches.push(breach.instead(Instead::Text(mended.into())));
     }
+}
+
+/// What others call the formats of `TimestampParser`.
+const OTHER_NAMES: &[(&str, &str)] = &[
+    ("ms", "millis"),
+    ("millisecond", "millis"),
+    ("milliseconds", "millis"),
+    ("epoch_millis", "millis"),
+    ("s", "posix"),
+    ("second", "posix"),
+    ("seconds", "posix"),
+    ("unix", "posix"),
+    ("epoch", "posix"),
+    ("us", "micro"),
+    ("micros", "micro"),
+    ("microseconds", "micro"),
+    ("ns", "nano"),
+    ("nanos", "nano"),
+    ("nanoseconds", "nano"),
+    ("iso8601", "iso"),
+    ("iso-8601", "iso"),
+    ("iso_8601", "iso"),
+    ("rfc3339", "iso"),
+];
+
+/// What `strftime` calls what Joda-Time calls otherwise.
+const STRFTIME: &[(char, &str)] = &[
+    ('Y', "yyyy"),
+    ('y', "yy"),
+    ('m', "MM"),
+    ('d', "dd"),
+    ('H', "HH"),
+    ('I', "hh"),
+    ('p', "a"),
+    ('M', "mm"),
+    ('S', "ss"),
+    ('f', "SSSSSS"),
+    ('z', "Z"),
+    ('j', "DDD"),
+    ('b', "MMM"),
+    ('a', "EEE"),
+];
+
+/// A format of another language in Druid's words: a name, a pattern of `strftime`, or one with a
+/// bare `T` or a zone as `java.time` writes it.
+fn translated(format: &str) -> Option<String> {
+    let is_name = |(name, _): &&(&str, &str)| name.eq_ignore_ascii_case(format);
+    if let Some((_, meant)) = OTHER_NAMES.iter().find(is_name) {
+        return Some((*meant).to_owned());
+    }
+    let mut meant = String::new();
+    let mut characters = format.chars();
+    let mut is_quoted = false;
+    while let Some(character) = characters.next() {
+        match character {
+            '%' if !is_quoted => {
+                let letter = characters.next()?;
+                let (_, joda) = STRFTIME.iter().find(|(known, _)| *known == letter)?;
+                meant.push_str(joda);
+            }
+            'T' if !is_quoted => meant.push_str("'T'"),
+            'X' if !is_quoted && meant.ends_with('Z') => {}
+            'X' if !is_quoted => meant.push('Z'),
+            other => {
+                is_quoted ^= other == '\'';
+                meant.push(other);
+            }
+        }
+    }
+    let is_sound = unknown_letter(&meant).is_none() && doubtful(&meant).is_none();
+    (meant != format && is_sound).then_some(meant)
 }
 
 /// The letters of a pattern, without what is quoted.
@@ -282,6 +365,19 @@ mod tests {
             let found = doubtful(pattern).map(|(_, mended)| mended);
             assert_eq!(found.as_deref(), mended, "{pattern}");
             assert_eq!(unknown_letter(pattern), None, "{pattern}");
+        }
+        for (format, meant) in [
+            ("ms", Some("millis")),
+            ("Unix", Some("posix")),
+            ("ISO8601", Some("iso")),
+            ("%Y-%m-%d %H:%M:%S", Some("yyyy-MM-dd HH:mm:ss")),
+            ("%Y-%m-%dT%H:%M", Some("yyyy-MM-dd'T'HH:mm")),
+            ("yyyy-MM-ddTHH:mm:ss", Some("yyyy-MM-dd'T'HH:mm:ss")),
+            ("yyyy-MM-dd'T'HH:mm:ssXXX", Some("yyyy-MM-dd'T'HH:mm:ssZ")),
+            ("%q", None),
+            ("yyyy-MM-dd'T'HH:mm:ss", None),
+        ] {
+            assert_eq!(translated(format).as_deref(), meant, "{format}");
         }
         assert_eq!(unknown_letter("yyyy-MM-dd u"), Some('u'));
         assert_eq!(unknown_letter("'T'yyyy 'foo'"), None);

@@ -44,8 +44,19 @@ pub(super) struct Breach<'d> {
     pub(super) message: Cow<'static, str>,
     /// What Druid does.
     pub(super) effect: &'static str,
-    /// What to write in the place of the value, if that is certain.
-    pub(super) instead: Option<Cow<'static, str>>,
+    /// What to write in its place, if that is certain.
+    pub(super) instead: Option<Instead>,
+}
+
+/// What to write.
+#[derive(Debug)]
+pub(super) enum Instead {
+    /// JSON, in the place of a value.
+    Json(Cow<'static, str>),
+    /// A text, in the place of a value.
+    Text(Cow<'static, str>),
+    /// A name, in the place of a key.
+    Name(&'static str),
 }
 
 impl<'d> Breach<'d> {
@@ -65,8 +76,8 @@ impl<'d> Breach<'d> {
     }
 
     /// With what to write instead.
-    pub(super) fn instead(mut self, text: impl Into<Cow<'static, str>>) -> Breach<'d> {
-        self.instead = Some(text.into());
+    pub(super) fn instead(mut self, instead: Instead) -> Breach<'d> {
+        self.instead = Some(instead);
         self
     }
 }

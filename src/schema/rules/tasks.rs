@@ -1,7 +1,10 @@
 //! Tasks as a whole.
 
 use super::granularities::coarseness;
-use super::{Breach, Breaches, Object, REFUSES, Rule, get, is_blank, is_true, number, primitive};
+use super::{
+    Breach, Breaches, Instead, Object, REFUSES, Rule, get, is_blank, is_true, number, primitive,
+    text,
+};
 use crate::finding::Code;
 use crate::json::Node;
 use crate::schema::iso;
@@ -10,6 +13,10 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         classes: &["KillUnusedSegmentsTask"],
         check: kill,
+    },
+    Rule {
+        classes: &["ParallelIndexSupervisorTask", "IndexTask"],
+        check: datasource,
     },
     Rule {
         classes: &["CompactionTask"],
@@ -58,12 +65,27 @@ fn kill<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     }
 }
 
+/// Druid prints it here too, and never reads it: who writes another one is mistaken.
+fn datasource<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
+    let Some(node) = object.get("dataSource") else {
+        return;
+    };
+    let read = object
+        .node()
+        .at(&["spec", "dataSchema", "dataSource"])
+        .and_then(text);
+    if read.is_none_or(|read| text(node).as_ref() != Some(&read)) {
+        let message = "`dataSource` is read in the dataSchema, and not here";
+        let effect = "Druid ignores it without a word";
+        breaches.push(Breach::new(Code::IgnoredField, node, message, effect));
+    }
+}
+
 fn interval<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     let Some(node) = object.get("interval") else {
         return;
     };
-    let text = node.as_str().unwrap_or_default();
-    if iso::is_empty(&text) {
+    if iso::is_empty(&node.as_str().unwrap_or_default()) {
         let message = "The interval is empty: it ends where it starts";
         breaches.push(Breach::new(Code::InvalidValue, node, message, REFUSES));
     }
@@ -79,7 +101,7 @@ fn compact<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     {
         let message = "A compaction takes a tuningConfig of type `compaction` or `index_parallel`";
         let breach = Breach::new(Code::MismatchedType, id, message, REFUSES);
-        breaches.push(breach.instead("\"compaction\""));
+        breaches.push(breach.instead(Instead::Text("compaction".into())));
     }
     if let Some(io) = object.get("ioConfig")
         && get(io, "inputSpec").is_none()
