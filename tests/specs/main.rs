@@ -12,6 +12,7 @@ mod generate;
 mod judge;
 mod mistakes;
 mod oracle;
+mod raw;
 mod record;
 mod secrets;
 mod typos;

@@ -163,7 +163,7 @@ pub(super) fn run(asked: &Asked) -> ExitCode {
     }
     let (inputs, problems) = files::find(&asked.paths);
     for problem in &problems {
-        complain(&format!("overgate: {}", tamed(&problem)));
+        complain(&format!("overgate: {}", tamed(problem)));
     }
     let judge = Judge {
         kind: asked.kind.asked(),

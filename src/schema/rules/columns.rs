@@ -66,6 +66,10 @@ fn schema<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
         breaches.push(Breach::new(Code::RemovedField, parser, message, REFUSES));
     }
     let metrics = || list(Some(object.node()), "metricsSpec");
+    for null in metrics().filter(|metric| metric.is_null()) {
+        let message = "A metric cannot be null";
+        breaches.push(Breach::new(Code::WrongType, null, message, REFUSES));
+    }
     let columns = list(dimensions, "dimensions").chain(metrics());
     let spatial = list(dimensions, "spatialDimensions");
     for column in columns.clone() {
@@ -285,6 +289,12 @@ fn twice_in_list<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
 }
 
 fn projection<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
+    // Not looked at by 33.
+    if object.release() >= 37 && object.get("name").is_none_or(is_blank) {
+        let message = "`name` is missing: a projection needs one";
+        let node = object.get("name").unwrap_or(object.node());
+        breaches.push(Breach::new(Code::MissingField, node, message, REFUSES));
+    }
     let empty = |name: &str| object.get(name).is_none_or(is_blank);
     if empty("groupingColumns") && empty("aggregators") {
         let message = "`groupingColumns` or `aggregators` is missing: what the projection holds";

@@ -1,6 +1,8 @@
 //! Filters and extraction functions.
 
-use super::{Breach, Breaches, Object, REFUSES, Rule, get, is_blank, is_true, text};
+use std::borrow::Cow;
+
+use super::{Breach, Breaches, Object, REFUSES, Rule, get, is_blank, is_true, text, whole};
 use crate::finding::{Code, quote};
 
 pub(super) const RULES: &[Rule] = &[
@@ -59,6 +61,10 @@ pub(super) const RULES: &[Rule] = &[
             "ExtractionDimensionSpec",
         ],
         check: cast,
+    },
+    Rule {
+        classes: &["SubstringDimExtractionFn"],
+        check: substring,
     },
     Rule {
         classes: &["BoundDimFilter"],
@@ -185,6 +191,15 @@ fn cast<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     }
 }
 
+fn substring<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
+    if let Some(node) = object.get("length")
+        && whole(node).is_some_and(|length| length < 1.0)
+    {
+        let message = "`length` must be greater than 0";
+        breaches.push(Breach::new(Code::InvalidValue, node, message, REFUSES));
+    }
+}
+
 fn bound<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     let (Some(old), Some(ordering)) = (object.get("alphaNumeric"), object.get("ordering")) else {
         return;
@@ -193,7 +208,9 @@ fn bound<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
         .as_str()
         .or_else(|| get(ordering, "type")?.as_str());
     let is_alphanumeric = order.is_some_and(|order| order.eq_ignore_ascii_case("alphanumeric"));
-    if is_true(old) != is_alphanumeric {
+    // `"null"` and an empty text are no boolean, and no contradiction.
+    let is_absent = |text: Cow<'_, str>| matches!(text.trim(), "" | "null");
+    if is_true(old) != is_alphanumeric && !old.as_str().is_some_and(is_absent) {
         let message = "`alphaNumeric` contradicts `ordering`, its new name";
         breaches.push(Breach::new(Code::ConflictingFields, old, message, REFUSES));
     }

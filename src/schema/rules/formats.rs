@@ -71,6 +71,12 @@ fn columns<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
                     "`hasHeaderRow` cannot stand beside `findColumnsFromHeader`, its new name";
                 breaches.push(Breach::new(Code::ConflictingFields, node, message, REFUSES));
             }
+            // Without either the types say what is missing.
+            [None, None] if object.get("columns").is_some() => {
+                let message = "`columns` is empty, and nothing says that the first row names them";
+                let node = object.get("columns").unwrap_or(object.node());
+                breaches.push(Breach::new(Code::MissingField, node, message, REFUSES));
+            }
             [Some(node), None] | [None, Some(node)] if !is_true(node) => {
                 let message =
                     "Without `columns` the first row must name them: `findColumnsFromHeader: true`";

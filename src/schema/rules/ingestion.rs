@@ -103,6 +103,20 @@ fn batch<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
         let message = "`dropExisting` cannot stand beside `appendToExisting`: replace or append";
         breaches.push(Breach::new(Code::ConflictingFields, drop, message, REFUSES));
     }
+    if append.is_none() && drop.is_none() && intervals.is_none() && !reads_itself(schema, io) {
+        breaches.push(Breach::new(
+            Code::OverwriteWithoutIntervals,
+            get(schema, "granularitySpec").unwrap_or(schema),
+            "The task replaces data, and `intervals` does not say of what time",
+            "Druid replaces every time chunk that any row falls into, also one with a wrong timestamp",
+        ));
+    }
+    // Checked by the tasks that people write, not by their sub-tasks.
+    let is_parallel = object.within(&["ParallelIndexSupervisorTask"]).is_some();
+    let is_index = object.within(&["IndexTask"]).is_some();
+    if !is_parallel && !is_index {
+        return;
+    }
     match (drop, intervals) {
         (Some(node), None) => {
             let message =
@@ -117,18 +131,7 @@ fn batch<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
         )),
         _ => {}
     }
-    if append.is_none() && drop.is_none() && intervals.is_none() && !reads_itself(schema, io) {
-        breaches.push(Breach::new(
-            Code::OverwriteWithoutIntervals,
-            get(schema, "granularitySpec").unwrap_or(schema),
-            "The task replaces data, and `intervals` does not say of what time",
-            "Druid replaces every time chunk that any row falls into, also one with a wrong timestamp",
-        ));
-    }
-    // Checked by the tasks that people write, not by their sub-tasks.
-    let is_parallel = object.within(&["ParallelIndexSupervisorTask"]).is_some();
-    let is_index = object.within(&["IndexTask"]).is_some() && object.release() < 37;
-    if !is_parallel && !is_index {
+    if is_index && object.release() >= 37 {
         return;
     }
     let tuning = object.get("tuningConfig");

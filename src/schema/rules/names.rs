@@ -2,20 +2,37 @@
 
 use std::borrow::Cow;
 
-use super::{get, text};
+use super::{get, is_blank, text};
 use crate::json::{Document, Kind, Node, hash_key};
 
-/// A dimension's or metric's name: a text, or its `name`.
+/// A dimension's or metric's name: a text, or its `name`; of a filtered metric without one that of
+/// the metric inside.
 pub(super) fn name(node: Node<'_>) -> Option<Cow<'_, str>> {
     match node.kind() {
         Kind::String => node.as_str(),
-        _ => text(get(node, "name")?),
+        _ => text(own_name(node)?),
     }
 }
 
 /// Where a name stands, for a caret under it.
 pub(super) fn name_node(node: Node<'_>) -> Node<'_> {
-    get(node, "name").unwrap_or(node)
+    own_name(node).unwrap_or(node)
+}
+
+fn own_name(node: Node<'_>) -> Option<Node<'_>> {
+    let mut node = node;
+    loop {
+        let name = get(node, "name");
+        if name.is_some_and(|name| !is_blank(name)) {
+            return name;
+        }
+        // The reader bounds how deep they nest.
+        let is_filtered = get(node, "type").and_then(Node::as_str).as_deref() == Some("filtered");
+        match get(node, "aggregator").filter(|_| is_filtered) {
+            Some(inside) => node = inside,
+            None => return name,
+        }
+    }
 }
 
 /// The names of many columns, to be found and compared.
@@ -104,7 +121,8 @@ mod tests {
 
     #[test]
     fn names_are_found_and_compared() {
-        let text = r#"["a", {"name": "b"}, {"name": "a"}, {}, "", {"name": 5}, "5", "b", "b"]"#;
+        let text = r#"["a", {"name": "b"}, {"name": "a"}, {}, "", {"name": 5}, "5", "b", "b",
+            {"type": "filtered", "name": "", "aggregator": {"name": "inside"}}]"#;
         let document = Document::read(Bytes::from(text), &Limits::default()).expect("valid");
         let names = Names::of(document.root().elements());
         for (name, is_among) in [
@@ -113,6 +131,7 @@ mod tests {
             ("5", true),
             ("", true),
             ("c", false),
+            ("inside", true),
         ] {
             assert_eq!(names.contain(name), is_among, "{name}");
         }

@@ -97,8 +97,14 @@ fn range<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
         &["maxRowsPerSegment"],
         breaches,
     );
+    // A compaction that is only configured is not looked at so closely.
+    let is_configured = object.within(&[
+        "InlineSchemaDataSourceCompactionConfig",
+        "CatalogDataSourceCompactionConfig",
+    ]);
     if let Some(node) = object.get("partitionDimensions")
         && is_blank(node)
+        && is_configured.is_none()
     {
         let message = "`partitionDimensions` must name a dimension";
         breaches.push(Breach::new(Code::InvalidValue, node, message, REFUSES));

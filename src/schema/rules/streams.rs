@@ -9,6 +9,13 @@ use crate::schema::iso;
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
+        classes: &[
+            "KafkaSupervisorTuningConfig",
+            "KinesisSupervisorTuningConfig",
+        ],
+        check: tuning,
+    },
+    Rule {
         classes: &["KafkaSupervisorIOConfig"],
         check: kafka,
     },
@@ -149,16 +156,7 @@ fn stream<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
             "`lateMessageRejectionStartDateTime` cannot stand beside `lateMessageRejectionPeriod`";
         breaches.push(Breach::new(Code::ConflictingFields, node, message, REFUSES));
     }
-    for name in PERIODS {
-        if let Some(node) = object.get(name)
-            && node
-                .as_str()
-                .is_some_and(|text| iso::period(&text) && !iso::has_fixed_length(&text))
-        {
-            let message = format!("`{name}` must have a fixed length: no years, no months");
-            breaches.push(Breach::new(Code::InvalidValue, node, message, REFUSES));
-        }
-    }
+    fixed(object, &PERIODS, breaches);
     let duration = object
         .get("taskDuration")
         .and_then(seconds)
@@ -171,6 +169,30 @@ fn stream<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
             let effect =
                 "Druid drops rows in silence whose time is further from the start of their task";
             breaches.push(Breach::new(Code::RejectionPeriod, node, message, effect));
+        }
+    }
+}
+
+fn tuning<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
+    const PERIODS: [&str; 4] = [
+        "httpTimeout",
+        "shutdownTimeout",
+        "offsetFetchPeriod",
+        "repartitionTransitionDuration",
+    ];
+    fixed(object, &PERIODS, breaches);
+}
+
+/// Periods that must be a number of milliseconds.
+fn fixed<'d>(object: Object<'_, 'd>, names: &[&str], breaches: &mut Breaches<'_, 'd>) {
+    for name in names {
+        if let Some(node) = object.get(name)
+            && node
+                .as_str()
+                .is_some_and(|text| iso::period(&text) && !iso::has_fixed_length(&text))
+        {
+            let message = format!("`{name}` must have a fixed length: no years, no months");
+            breaches.push(Breach::new(Code::InvalidValue, node, message, REFUSES));
         }
     }
 }

@@ -55,6 +55,18 @@ pub(super) const RULES: &[Rule] = &[
 ];
 
 fn kill<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
+    if object.is_true("markAsUnused")
+        && object.release() < 31
+        && let Some(limit) = object.get("limit").filter(|limit| number(*limit).is_some())
+    {
+        let message = "`limit` cannot stand beside `markAsUnused`";
+        breaches.push(Breach::new(
+            Code::ConflictingFields,
+            limit,
+            message,
+            REFUSES,
+        ));
+    }
     for name in ["batchSize", "limit"] {
         if let Some(node) = object.get(name)
             && number(node).is_some_and(|count| count < 1.0)
@@ -170,16 +182,14 @@ fn realtime<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     if object.outer().is_some_and(|task| task.get("id").is_some()) {
         return;
     }
-    for name in ["ioConfig", "tuningConfig"] {
-        if object.get(name).is_none() {
-            let message = format!("`{name}` is missing in spec");
-            breaches.push(Breach::new(
-                Code::MissingField,
-                object.node(),
-                message,
-                REFUSES,
-            ));
-        }
+    if object.get("tuningConfig").is_none() {
+        let message = "`tuningConfig` is missing in spec";
+        breaches.push(Breach::new(
+            Code::MissingField,
+            object.node(),
+            message,
+            REFUSES,
+        ));
     }
 }
 

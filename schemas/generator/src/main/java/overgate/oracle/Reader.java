@@ -90,7 +90,7 @@ final class Reader
     if (value instanceof Task task) {
       answer.put("type", task.getType()).put("taskId", task.getId()).put("dataSource", task.getDataSource());
     } else if (value instanceof SupervisorSpec supervisor) {
-      answer.put("taskId", supervisor.getId());
+      answer.put("type", supervisor.getType()).put("supervisorId", supervisor.getId());
       answer.set("dataSource", Json.MAPPER.valueToTree(supervisor.getDataSources()));
     }
   }
