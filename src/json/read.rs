@@ -114,17 +114,31 @@ impl Reader<'_> {
         Ok(())
     }
 
+    #[inline]
     fn skip_space(&mut self) {
-        // Indentation, eight blanks at a time.
-        const BLANKS: &[u8; 8] = b"        ";
-        if let Some(b'\n') = self.bytes.get(self.at) {
-            self.at += 1;
-            while self.bytes.get(self.at..).and_then(<[u8]>::first_chunk) == Some(BLANKS) {
-                self.at += BLANKS.len();
+        while let Some(byte) = self.bytes.get(self.at) {
+            match byte {
+                b'\n' => {
+                    self.at += 1;
+                    self.skip_blanks();
+                }
+                b' ' | b'\t' | b'\r' => self.at += 1,
+                _ => break,
             }
         }
-        while let Some(b' ' | b'\n' | b'\t' | b'\r') = self.bytes.get(self.at) {
-            self.at += 1;
+    }
+
+    /// Indentation, eight blanks at a time.
+    #[inline]
+    fn skip_blanks(&mut self) {
+        const BLANKS: u64 = u64::from_le_bytes(*b"        ");
+        while let Some(chunk) = self.bytes.get(self.at..).and_then(<[u8]>::first_chunk) {
+            let others = u64::from_le_bytes(*chunk) ^ BLANKS;
+            // The first byte that is no blank is the lowest that is not zero; of none, eight.
+            self.at += others.trailing_zeros() as usize / 8;
+            if others != 0 {
+                break;
+            }
         }
     }
 

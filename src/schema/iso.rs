@@ -16,6 +16,28 @@ pub(super) fn date_time(text: &str) -> bool {
         && (!has_usual_year(date) || day(date).is_some())
 }
 
+/// `2020-01-31` as a number that compares as the days do.
+fn usual_days(text: &str) -> Option<u32> {
+    let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = text.as_bytes() else {
+        return None;
+    };
+    let number = |digits: &[&u8]| {
+        digits.iter().try_fold(0, |sum, digit| {
+            digit
+                .is_ascii_digit()
+                .then(|| sum * 10 + u32::from(**digit - b'0'))
+        })
+    };
+    let (year, month, day) = (
+        number(&[y1, y2, y3, y4])?,
+        number(&[m1, m2])?,
+        number(&[d1, d2])?,
+    );
+    // Of the others the calendar is asked.
+    let is_sure = (1..=12).contains(&month) && (1..=28).contains(&day);
+    is_sure.then_some((year * 100 + month) * 100 + day)
+}
+
 fn has_usual_year(date: &str) -> bool {
     let year = date.split('-').next().unwrap_or_default();
     year.len() <= 4 && digits(year)
@@ -184,7 +206,11 @@ pub(super) fn interval(text: &str) -> bool {
         // Back from its end, or not on from its start.
         (true, false) => date_time(to) && !from.contains('-'),
         (false, true) => date_time(from) && !to.contains('-'),
-        (false, false) => date_time(from) && date_time(to) && in_order(from, to),
+        (false, false) => match (usual_days(from), usual_days(to)) {
+            // What most intervals are.
+            (Some(from), Some(to)) => from <= to,
+            _ => date_time(from) && date_time(to) && in_order(from, to),
+        },
     }
 }
 

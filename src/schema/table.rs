@@ -286,7 +286,8 @@ impl Class {
 /// Names by their hash: open addressing, at most half full.
 #[derive(Debug)]
 struct Names {
-    slots: Box<[u16]>,
+    /// Hash and number.
+    slots: Box<[(u32, u16)]>,
 }
 
 /// No name has this number.
@@ -295,24 +296,29 @@ const FREE: u16 = u16::MAX;
 impl Names {
     fn new<'n>(names: impl ExactSizeIterator<Item = &'n str>) -> Names {
         let size = (names.len() * 2 + 1).next_power_of_two();
-        let mut slots = vec![FREE; size].into_boxed_slice();
+        let mut slots = vec![(0, FREE); size].into_boxed_slice();
         for (number, name) in (0..FREE).zip(names) {
-            let mut at = hash_key(name) as usize & (size - 1);
-            while slots[at] != FREE {
+            let hash = hash_key(name);
+            let mut at = hash as usize & (size - 1);
+            while slots[at].1 != FREE {
                 at = (at + 1) & (size - 1);
             }
-            slots[at] = number;
+            slots[at] = (hash, number);
         }
         Names { slots }
     }
 
+    #[inline]
     fn find(&self, hash: u32, is: impl Fn(usize) -> bool) -> Option<usize> {
         let mask = self.slots.len() - 1;
         let mut at = hash as usize & mask;
         loop {
-            let index = usize::from(*self.slots.get(at).filter(|slot| **slot != FREE)?);
-            if is(index) {
-                return Some(index);
+            let (known, number) = *self.slots.get(at)?;
+            if number == FREE {
+                return None;
+            }
+            if known == hash && is(usize::from(number)) {
+                return Some(usize::from(number));
             }
             at = (at + 1) & mask;
         }

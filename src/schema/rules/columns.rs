@@ -15,8 +15,8 @@ pub(super) const RULES: &[Rule] = &[
         check: dimensions,
     },
     Rule {
-        classes: &["DimensionsSpec", "UserCompactionTaskDimensionsConfig"],
-        check: twice_in_list,
+        classes: &["UserCompactionTaskDimensionsConfig"],
+        check: |object, breaches| twice_in_list(object, &dimension_names(object), breaches),
     },
     Rule {
         classes: &["AggregateProjectionSpec"],
@@ -70,9 +70,18 @@ fn schema<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
         let message = "A metric cannot be null";
         breaches.push(Breach::new(Code::WrongType, null, message, REFUSES));
     }
+    let of_metrics = Names::of(metrics());
+    // Where nothing is compared with them nobody need know the dimensions' names.
+    let has_others = metrics().next().is_some() || object.get("transformSpec").is_some();
+    let named = has_others.then(|| Names::of(list(dimensions, "dimensions")));
+    let all_have_one = |names: Option<&Names<'_>>, count: usize| {
+        names.is_some_and(|names| names.len() == count && !names.contain(""))
+    };
+    let are_named = all_have_one(named.as_ref(), list(dimensions, "dimensions").count())
+        && all_have_one(Some(&of_metrics), metrics().count());
     let columns = list(dimensions, "dimensions").chain(metrics());
     let spatial = list(dimensions, "spatialDimensions");
-    for column in columns.clone() {
+    for column in columns.filter(|_| !are_named) {
         if !breaches.wants(Code::MissingField) {
             break;
         }
@@ -93,8 +102,6 @@ fn schema<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
         }
     }
     // Names that stand twice in one of the two lists are told there.
-    let has_others = metrics().next().is_some() || object.get("transformSpec").is_some();
-    let named = has_others.then(|| Names::of(list(dimensions, "dimensions")));
     for metric in metrics() {
         if !breaches.wants(Code::ConflictingFields) {
             break;
@@ -107,7 +114,6 @@ fn schema<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
             breaches.push(breach);
         }
     }
-    let of_metrics = Names::of(metrics());
     for (name, node) in of_metrics.twice() {
         let message = format!("The metric {} stands twice", quote(&name));
         breaches.push(Breach::new(Code::ConflictingFields, node, message, REFUSES));
@@ -213,7 +219,16 @@ fn mentions(node: Node<'_>, name: &str) -> bool {
     node.raw().contains(name)
 }
 
+/// The names of dimensions, spatial ones too.
+fn dimension_names<'d>(object: Object<'_, 'd>) -> Names<'d> {
+    let spatial = list(Some(object.node()), "spatialDimensions");
+    let spatial = spatial.filter_map(|dimension| get(dimension, "dimName"));
+    Names::of(list(Some(object.node()), "dimensions").chain(spatial))
+}
+
 fn dimensions<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
+    let names = dimension_names(object);
+    twice_in_list(object, &names, breaches);
     let all = || list(Some(object.node()), "dimensions");
     for null in all().filter(|dimension| dimension.is_null()) {
         let message = "A dimension cannot be null";
@@ -227,15 +242,16 @@ fn dimensions<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
         breaches.push(Breach::new(Code::MissingField, column, message, REFUSES));
     }
     let excluded = || list(Some(object.node()), "dimensionExclusions");
-    let names = excluded().next().map(|_| Names::of(excluded()));
-    for dimension in all() {
+    let excluded = excluded().next().map(|_| Names::of(excluded()));
+    let is_told = excluded.is_some() || names.contain(TIME);
+    for dimension in all().filter(|_| is_told) {
         if !breaches.wants(Code::ConflictingFields) {
             break;
         }
         let Some(name) = name(dimension) else {
             continue;
         };
-        if names.as_ref().is_some_and(|names| names.contain(&name)) {
+        if excluded.as_ref().is_some_and(|names| names.contain(&name)) {
             let message = format!("{} is a dimension and excluded", quote(&name));
             let breach = Breach::new(
                 Code::ConflictingFields,
@@ -271,13 +287,15 @@ fn dimensions<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
 }
 
 /// Names that stand twice; two columns without a name have the same.
-fn twice_in_list<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
+fn twice_in_list<'d>(object: Object<'_, 'd>, names: &Names<'d>, breaches: &mut Breaches<'_, 'd>) {
     let all = || list(Some(object.node()), "dimensions");
     let spatial = || list(Some(object.node()), "spatialDimensions");
-    let spatial_names = spatial().filter_map(|dimension| get(dimension, "dimName"));
-    for (name, node) in Names::of(all().chain(spatial_names)).twice() {
+    for (name, node) in names.twice() {
         let message = format!("The dimension {} stands twice", quote(&name));
         breaches.push(Breach::new(Code::ConflictingFields, node, message, REFUSES));
+    }
+    if names.len() == all().count() + spatial().count() {
+        return;
     }
     let plain = all().filter(|dimension| !dimension.is_null() && name(*dimension).is_none());
     let mut nameless =

@@ -56,10 +56,12 @@ impl<'d> Names<'d> {
             document = Some(node.document());
             Some(u64::from(hash) << 32 | u64::from(node.index()))
         };
-        let mut sorted: Vec<u64> = columns.filter_map(hashed).collect();
-        sorted.sort_unstable();
+        let sorted: Vec<u64> = columns.filter_map(hashed).collect();
         let mut names = Names { document, sorted };
-        names.sort_equals();
+        if names.sorted.len() > 1 {
+            names.sorted.sort_unstable();
+            names.sort_equals();
+        }
         names
     }
 
@@ -76,6 +78,11 @@ impl<'d> Names<'d> {
                 run.sort_by_cached_key(key);
             }
         }
+    }
+
+    /// How many columns have one.
+    pub(super) fn len(&self) -> usize {
+        self.sorted.len()
     }
 
     /// Is this name among them?
