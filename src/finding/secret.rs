@@ -4,9 +4,10 @@
 
 use crate::json::{Kind, Node};
 
-/// Pieces of the names under which secrets stand, in lower case. The fields of Druid's own types
-/// (`password`, `secretAccessKey`, `sharedAccessStorageToken` …), and what stands in free maps
-/// (`sasl.jaas.config`, `ssl.key.password`, `api_key`).
+/// Pieces of the names under which secrets stand, in lower case and without separators. The fields
+/// of Druid's own types (`password`, `secretAccessKey`, `sharedAccessStorageToken`, the headers of an
+/// HTTP source …), and what stands in free maps (`sasl.jaas.config`, `ssl.key.password`, `api-key`,
+/// `basic.auth.user.info`).
 const PIECES: &[&str] = &[
     "password",
     "passwd",
@@ -15,29 +16,52 @@ const PIECES: &[&str] = &[
     "token",
     "credential",
     "accesskey",
-    "access.key",
-    "access_key",
     "apikey",
-    "api.key",
-    "api_key",
     "privatekey",
-    "private.key",
-    "private_key",
+    "accountkey",
+    "storagekey",
     "authorization",
+    "requestheaders",
+    "userinfo",
+    "cookie",
     "jaas",
 ];
 
+/// Whole names.
+const NAMES: &[&str] = &["pwd", "pass", "sas", "key"];
+
+/// A slip away from these is one too: who misspells it has a secret all the same.
+const MISSPELLED: &[&str] = &["password", "secret", "passphrase", "credentials"];
+
 /// Names in which a piece means something else.
 const HARMLESS: &[&str] = &["tokenize"];
+
+/// What stands before a secret in a text: `password=…`.
+const BEFORE: &[&str] = &[
+    "password=",
+    "passwd=",
+    "pwd=",
+    "secret=",
+    "token=",
+    "apikey=",
+    "accesskey=",
+    "accountkey=",
+];
 
 /// Below a secret these say how it is found, and not what it is: `{"type": "environment", "variable": …}`.
 const DESCRIBING: &[&str] = &["type", "variable"];
 
 /// Do values under this name stay unsaid?
 pub fn is_secret_name(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    PIECES.iter().any(|piece| name.contains(piece))
-        && !HARMLESS.iter().any(|piece| name.contains(piece))
+    let letters = name.chars().filter(char::is_ascii_alphanumeric);
+    let plain: String = letters.map(|letter| letter.to_ascii_lowercase()).collect();
+    let is_slip = |known: &&str| {
+        known.len().abs_diff(plain.len()) <= 1 && strsim::osa_distance(known, &plain) <= 1
+    };
+    NAMES.contains(&&*plain)
+        || MISSPELLED.iter().any(is_slip)
+        || PIECES.iter().any(|piece| plain.contains(piece))
+            && !HARMLESS.iter().any(|piece| plain.contains(piece))
 }
 
 /// Does a value with this pointer stay unsaid?
@@ -60,9 +84,26 @@ pub fn holds_secret(node: Node<'_>) -> bool {
     }
 }
 
+/// Where a text goes on with a secret: behind `password=`.
+fn announced(text: &str) -> Option<usize> {
+    let lower = text.to_ascii_lowercase();
+    let ends = BEFORE
+        .iter()
+        .filter_map(|piece| Some(lower.find(piece)? + piece.len()));
+    ends.min()
+}
+
 /// A text without what an address in it may carry: the user before the host, and what follows `?`
-/// (signatures of a signed address).
+/// (signatures of a signed address). And without what follows `password=`.
 pub(super) fn without_secrets(text: &str) -> std::borrow::Cow<'_, str> {
+    let text = without_secrets_in_address(text);
+    match announced(&text).and_then(|end| text.get(..end)) {
+        Some(shown) => format!("{shown}…").into(),
+        None => text,
+    }
+}
+
+fn without_secrets_in_address(text: &str) -> std::borrow::Cow<'_, str> {
     let Some((scheme, rest)) = text.split_once("://") else {
         return text.into();
     };
@@ -105,6 +146,7 @@ pub fn masked(text: &[u8]) -> Vec<u8> {
                     .starts_with(b":")
                 {
                     let name = String::from_utf8_lossy(string);
+                    let name = serde_json::from_str(&format!("\"{name}\"")).unwrap_or(name);
                     is_named =
                         is_secret_name(&name) || within.is_some() && !DESCRIBING.contains(&&*name);
                     shown.extend_from_slice(string);
@@ -162,6 +204,12 @@ fn stars(text: &[u8], shown: &mut Vec<u8>) {
 
 fn mask_address(text: &[u8], shown: &mut Vec<u8>) {
     let words = std::str::from_utf8(text).unwrap_or_default();
+    if let Some((open, secret)) = announced(words).and_then(|end| words.split_at_checked(end)) {
+        mask_address(open.trim_end_matches('=').as_bytes(), shown);
+        shown.push(b'=');
+        stars(secret.as_bytes(), shown);
+        return;
+    }
     let Some((scheme, address)) = words.split_once("://") else {
         shown.extend_from_slice(text);
         return;
@@ -196,17 +244,18 @@ mod tests {
             "sasl.jaas.config",
             "ssl.key.password",
             "sessionToken",
+            "basic.auth.user.info",
+            "api-key",
+            "Access_Key",
+            "key",
+            "pwd",
+            "pasword",
+            "requestHeaders",
+            "Cookie",
         ] {
             assert!(is_secret_name(name), "{name}");
         }
-        for name in [
-            "keyColumnName",
-            "key",
-            "tokenizer",
-            "user",
-            "keyFormat",
-            "type",
-        ] {
+        for name in ["keyColumnName", "tokenizer", "user", "keyFormat", "type"] {
             assert!(!is_secret_name(name), "{name}");
         }
     }
@@ -226,6 +275,8 @@ mod tests {
             ("s3://bucket/p@th", "s3://bucket/p@th"),
             ("https://host?sig=1", "https://host?…"),
             ("a?b@c", "a?b@c"),
+            ("user=a Password=b", "user=a Password=…"),
+            ("https://u:p@host/x?password=a", "https://…@host/x?…"),
         ] {
             assert_eq!(without_secrets(text), shown);
         }
@@ -258,6 +309,10 @@ mod tests {
             (
                 r#"["http://u:p@h/x?sig=ab"]"#,
                 r#"["http://***@h/x*******"]"#,
+            ),
+            (
+                r#"{"pass\u0077ord": "abc", "b": "Pwd=ä;x"}"#,
+                r#"{"pass\u0077ord": "***", "b": "Pwd=***"}"#,
             ),
             (
                 r#"{"user": "password", "x": 1}"#,
