@@ -11,6 +11,14 @@ use super::text::unescape;
 /// those again by sorting. So keys that were made to collide cost a sort and no more: hashes
 /// need no secret.
 pub(super) fn duplicate(keys: &mut [(u32, u32)], cells: &[Cell], text: &str) -> Option<u32> {
+    // Few, of different hashes, as of most objects: no need to sort them.
+    if let few @ ([] | [_] | [_, _] | [_, _, _] | [_, _, _, _]) = &*keys {
+        let differs =
+            |at: usize, key: &(u32, u32)| few.iter().skip(at + 1).all(|other| other.0 != key.0);
+        if few.iter().enumerate().all(|(at, key)| differs(at, key)) {
+            return None;
+        }
+    }
     keys.sort_unstable();
     let mut first: Option<u32> = None;
     for run in keys.chunk_by(|left, right| left.0 == right.0) {

@@ -212,7 +212,7 @@ impl<'d> Node<'d> {
 
 /// The hash that [`Node::get_hashed`] wants beside a key.
 #[inline]
-pub(crate) fn hash_key(key: &str) -> u32 {
+pub(crate) const fn hash_key(key: &str) -> u32 {
     text::hash(key.as_bytes())
 }
 

@@ -116,7 +116,8 @@ impl Reader<'_> {
 
     #[inline]
     fn skip_space(&mut self) {
-        while let Some(byte) = self.bytes.get(self.at) {
+        // Most bytes that are asked about are no space: one comparison for them.
+        while let Some(byte) = self.bytes.get(self.at).filter(|byte| **byte <= b' ') {
             match byte {
                 b'\n' => {
                     self.at += 1;

@@ -44,31 +44,38 @@ fn unicode(after: &str) -> (char, usize) {
 /// A hash of a key's meaning. Equal keys have equal hashes; keys that were made to collide cost no
 /// more than a comparison each, since duplicates are found by sorting.
 #[inline]
-pub(super) fn hash(bytes: &[u8]) -> u32 {
-    const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
-    let mix = |sum: u64, word: u64| (sum ^ word).wrapping_mul(MULTIPLIER).rotate_left(29);
+pub(super) const fn hash(bytes: &[u8]) -> u32 {
     let mut sum = bytes.len() as u64;
     let mut rest = bytes;
     while let Some((chunk, behind)) = rest.split_first_chunk() {
         sum = mix(sum, u64::from_le_bytes(*chunk));
         rest = behind;
     }
+    if rest.is_empty() {
+        return fold(sum);
+    }
     // The end, with some bytes twice rather than one by one.
-    let end = match (bytes, rest) {
-        (_, []) => return fold(sum),
-        ([.., _, _, _, _, _, _, _, _], _) => bytes.last_chunk().map(|end| u64::from_le_bytes(*end)),
-        _ => None,
+    let end = if let Some(end) = bytes.last_chunk() {
+        u64::from_le_bytes(*end)
+    } else if let (Some(first), Some(last)) = (rest.first_chunk(), rest.last_chunk()) {
+        (u32::from_le_bytes(*first) as u64) << 32 | u32::from_le_bytes(*last) as u64
+    } else {
+        let mut few = 0;
+        while let Some((byte, behind)) = rest.split_first() {
+            few = few << 8 | *byte as u64;
+            rest = behind;
+        }
+        few
     };
-    let half = |half: Option<&[u8; 4]>| half.map(|half| u64::from(u32::from_le_bytes(*half)));
-    let end = end.or_else(|| Some(half(rest.first_chunk())? << 32 | half(rest.last_chunk())?));
-    let few = || {
-        rest.iter()
-            .fold(0, |word, byte| word << 8 | u64::from(*byte))
-    };
-    fold(mix(sum, end.unwrap_or_else(few)))
+    fold(mix(sum, end))
+}
+
+const fn mix(sum: u64, word: u64) -> u64 {
+    const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
+    (sum ^ word).wrapping_mul(MULTIPLIER).rotate_left(29)
 }
 
 #[inline]
-fn fold(sum: u64) -> u32 {
+const fn fold(sum: u64) -> u32 {
     (sum ^ sum >> 32) as u32
 }

@@ -20,9 +20,10 @@ pub(super) fn name_node(node: Node<'_>) -> Node<'_> {
 }
 
 fn own_name(node: Node<'_>) -> Option<Node<'_>> {
+    const NAME: u32 = hash_key("name");
     let mut node = node;
     loop {
-        let name = get(node, "name");
+        let name = node.get_hashed("name", NAME).filter(|name| !name.is_null());
         if name.is_some_and(|name| !is_blank(name)) {
             return name;
         }
