@@ -2,6 +2,9 @@
 //!
 //! A finding goes into answers, logs of a build, code scanning. None repeats such a value.
 
+use std::borrow::Cow;
+use std::ops::Range;
+
 use crate::json::{Kind, Node};
 
 /// Pieces of the names under which secrets stand, in lower case and without separators. The fields
@@ -35,18 +38,6 @@ const MISSPELLED: &[&str] = &["password", "secret", "passphrase", "credentials"]
 
 /// Names in which a piece means something else.
 const HARMLESS: &[&str] = &["tokenize"];
-
-/// What stands before a secret in a text: `password=…`.
-const BEFORE: &[&str] = &[
-    "password=",
-    "passwd=",
-    "pwd=",
-    "secret=",
-    "token=",
-    "apikey=",
-    "accesskey=",
-    "accountkey=",
-];
 
 /// Below a secret these say how it is found, and not what it is: `{"type": "environment", "variable": …}`.
 const DESCRIBING: &[&str] = &["type", "variable"];
@@ -84,43 +75,77 @@ pub fn holds_secret(node: Node<'_>) -> bool {
     }
 }
 
-/// Where a text goes on with a secret: behind `password=`.
-fn announced(text: &str) -> Option<usize> {
-    let lower = text.to_ascii_lowercase();
-    let ends = BEFORE
-        .iter()
-        .filter_map(|piece| Some(lower.find(piece)? + piece.len()));
-    ends.min()
+/// Where secrets stand in a text, in order: before the `@` of an address, behind its `?` (signatures
+/// of a signed address), and behind `password=` or `api key:`.
+fn secrets_in(text: &[u8]) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    while let Some(sign) = text.get(at..).and_then(|rest| {
+        let sign = rest.iter().position(|byte| matches!(byte, b':' | b'='))?;
+        Some(at + sign)
+    }) {
+        at = sign + 1;
+        if text.get(at..).is_some_and(|rest| rest.starts_with(b"//")) {
+            at += 2;
+            let rest = text.get(at..).unwrap_or_default();
+            // Up to the next address.
+            let next = rest.windows(3).position(|next| next == b"://");
+            let address = rest.get(..next.unwrap_or(rest.len())).unwrap_or_default();
+            let query = address.iter().position(|byte| *byte == b'?');
+            let (before, _) = address.split_at(query.unwrap_or(address.len()));
+            let user = before.iter().rposition(|byte| *byte == b'@').filter(|end| {
+                // A path may have an `@` in it too.
+                let user = before.get(..*end).unwrap_or_default();
+                user.contains(&b':') || !user.contains(&b'/')
+            });
+            found.extend(user.map(|end| at..at + end));
+            if let Some(query) = query {
+                found.push(at + query + 1..at + address.len());
+            }
+            at += match query {
+                Some(_) => address.len(),
+                None => user.unwrap_or(0),
+            };
+        } else if is_announced(text.get(..sign).unwrap_or_default()) {
+            found.push(at..text.len());
+            break;
+        }
+    }
+    found.retain(|range| !range.is_empty());
+    found.sort_by_key(|range| range.start);
+    found
 }
 
-/// A text without what an address in it may carry: the user before the host, and what follows `?`
-/// (signatures of a signed address). And without what follows `password=`.
-pub(super) fn without_secrets(text: &str) -> std::borrow::Cow<'_, str> {
-    let text = without_secrets_in_address(text);
-    match announced(&text).and_then(|end| text.get(..end)) {
-        Some(shown) => format!("{shown}…").into(),
-        None => text,
-    }
+/// Does a text end with a word that says secret?
+fn is_announced(text: &[u8]) -> bool {
+    let text = text.trim_ascii_end();
+    let text = text.strip_suffix(b"\"").unwrap_or(text);
+    let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    let begins = text.iter().rposition(|byte| !is_letter(byte));
+    // No name of a secret is longer.
+    let begins = begins
+        .map_or(0, |at| at + 1)
+        .max(text.len().saturating_sub(80));
+    let word = text.get(begins..).unwrap_or_default();
+    std::str::from_utf8(word).is_ok_and(is_secret_name)
 }
 
-fn without_secrets_in_address(text: &str) -> std::borrow::Cow<'_, str> {
-    let Some((scheme, rest)) = text.split_once("://") else {
-        return text.into();
-    };
-    let end = rest.find('?').unwrap_or(rest.len());
-    let (address, query) = rest.split_at(end);
-    let authority = address.find('/').unwrap_or(address.len());
-    let host = address
-        .get(..authority)
-        .and_then(|authority| authority.rfind('@'))
-        .map_or(0, |at| at + 1);
-    if host == 0 && query.is_empty() {
+/// A text without the secrets in it.
+pub(super) fn without_secrets(text: &str) -> Cow<'_, str> {
+    let secrets = secrets_in(text.as_bytes());
+    if secrets.is_empty() {
         return text.into();
     }
-    let user = if host == 0 { "" } else { "…@" };
-    let query = if query.is_empty() { "" } else { "?…" };
-    let host = address.get(host..).unwrap_or_default();
-    format!("{scheme}://{user}{host}{query}").into()
+    let mut shown = String::new();
+    let mut at = 0;
+    for secret in secrets {
+        let from = secret.start.max(at);
+        shown.push_str(text.get(at..from).unwrap_or_default());
+        shown.push('…');
+        at = secret.end.max(at);
+    }
+    shown.push_str(text.get(at..).unwrap_or_default());
+    shown.into()
 }
 
 /// A text with a star for each character of a secret in it; lines and columns stay what they were.
@@ -153,7 +178,7 @@ pub fn masked(text: &[u8]) -> Vec<u8> {
                 } else if is_named {
                     stars(string, &mut shown);
                 } else {
-                    mask_address(string, &mut shown);
+                    mask(string, &mut shown);
                 }
                 rest = behind;
                 if let Some(behind) = closed {
@@ -202,32 +227,17 @@ fn stars(text: &[u8], shown: &mut Vec<u8>) {
     shown.extend(std::iter::repeat_n(b'*', characters));
 }
 
-fn mask_address(text: &[u8], shown: &mut Vec<u8>) {
-    let words = std::str::from_utf8(text).unwrap_or_default();
-    if let Some((open, secret)) = announced(words).and_then(|end| words.split_at_checked(end)) {
-        mask_address(open.trim_end_matches('=').as_bytes(), shown);
-        shown.push(b'=');
-        stars(secret.as_bytes(), shown);
-        return;
+/// A text with stars for the secrets in it.
+fn mask(text: &[u8], shown: &mut Vec<u8>) {
+    let mut at = 0;
+    for secret in secrets_in(text) {
+        let from = secret.start.max(at);
+        shown.extend_from_slice(text.get(at..from).unwrap_or_default());
+        let to = secret.end.max(from);
+        stars(text.get(from..to).unwrap_or_default(), shown);
+        at = to;
     }
-    let Some((scheme, address)) = words.split_once("://") else {
-        shown.extend_from_slice(text);
-        return;
-    };
-    let query = address.find('?').unwrap_or(address.len());
-    let (address, query) = address.split_at(query);
-    let authority = address.find('/').unwrap_or(address.len());
-    let (authority, path) = address.split_at(authority);
-    let (user, host) = match authority.rfind('@') {
-        Some(at) => authority.split_at(at),
-        None => ("", authority),
-    };
-    shown.extend_from_slice(scheme.as_bytes());
-    shown.extend_from_slice(b"://");
-    stars(user.as_bytes(), shown);
-    shown.extend_from_slice(host.as_bytes());
-    shown.extend_from_slice(path.as_bytes());
-    stars(query.as_bytes(), shown);
+    shown.extend_from_slice(text.get(at..).unwrap_or_default());
 }
 
 #[cfg(test)]
@@ -272,6 +282,13 @@ mod tests {
     fn addresses_lose_user_and_query() {
         for (text, shown) in [
             ("http://a:b@c/d?e=f", "http://…@c/d?…"),
+            ("http://a/x,http://u:p@b/y", "http://a/x,http://…@b/y"),
+            ("http://u:p/q@b/y,http://c/d", "http://…@b/y,http://c/d"),
+            ("api_key=x,b", "api_key=…"),
+            (
+                "aws secret-access-key = x, password: y",
+                "aws secret-access-key =…",
+            ),
             ("s3://bucket/p@th", "s3://bucket/p@th"),
             ("https://host?sig=1", "https://host?…"),
             ("a?b@c", "a?b@c"),
@@ -280,6 +297,14 @@ mod tests {
         ] {
             assert_eq!(without_secrets(text), shown);
         }
+    }
+
+    #[test]
+    fn what_is_no_text_is_masked_too() {
+        let latin = b"{\"u\":\"http://u:p@h/\xfc\",\"v\":\"password=h\xfc\"}";
+        let shown = masked(latin);
+        assert_eq!(shown.get(..18), Some(&b"{\"u\":\"http://***@h"[..]));
+        assert!(!shown.windows(2).any(|bytes| bytes == b"h\xfc"));
     }
 
     #[test]
@@ -308,11 +333,15 @@ mod tests {
             (r#""password":"unfinished"#, r#""password":"**********"#),
             (
                 r#"["http://u:p@h/x?sig=ab"]"#,
-                r#"["http://***@h/x*******"]"#,
+                r#"["http://***@h/x?******"]"#,
             ),
             (
                 r#"{"pass\u0077ord": "abc", "b": "Pwd=ä;x"}"#,
                 r#"{"pass\u0077ord": "***", "b": "Pwd=***"}"#,
+            ),
+            (
+                r#"["http://a/x,http://u:p@h/y"]"#,
+                r#"["http://a/x,http://***@h/y"]"#,
             ),
             (
                 r#"{"user": "password", "x": 1}"#,

@@ -40,7 +40,8 @@ fn usual_days(text: &str) -> Option<u32> {
 
 fn has_usual_year(date: &str) -> bool {
     let year = date.split('-').next().unwrap_or_default();
-    year.len() <= 4 && digits(year)
+    // The last weeks of 9999 are beyond the calendar.
+    year.len() <= 4 && digits(year) && year != "9999"
 }
 
 /// `2020`, `2020-01`, `2020-01-31`, `2020-W05-1`, `2020-031`; signs and long years too.
@@ -204,14 +205,22 @@ pub(super) fn interval(text: &str) -> bool {
     match (is_period(from), is_period(to)) {
         (true, true) => false,
         // Back from its end, or not on from its start.
-        (true, false) => date_time(to) && !from.contains('-'),
-        (false, true) => date_time(from) && !to.contains('-'),
+        (true, false) => date_time(to) && !is_negative(from),
+        (false, true) => date_time(from) && !is_negative(to),
         (false, false) => match (usual_days(from), usual_days(to)) {
             // What most intervals are.
             (Some(from), Some(to)) => from <= to,
             _ => date_time(from) && date_time(to) && in_order(from, to),
         },
     }
+}
+
+/// Does every part of a period go back? Of mixed ones nobody can tell without a calendar.
+fn is_negative(period: &str) -> bool {
+    let numbers = period.split(|c: char| !c.is_ascii_digit());
+    let numbers = numbers.filter(|number| !number.is_empty()).count();
+    let is_some = period.contains(|c: char| ('1'..='9').contains(&c));
+    is_some && period.matches('-').count() >= numbers
 }
 
 /// Do two times stand in order? Of years of more digits nobody need know.
@@ -224,7 +233,10 @@ fn in_order(from: &str, to: &str) -> bool {
 
 /// Does an interval end where it starts?
 pub(super) fn is_empty(interval: &str) -> bool {
-    let Some((from, to)) = interval.split_once('/') else {
+    let ends = interval
+        .split_once('/')
+        .filter(|_| self::interval(interval));
+    let Some((from, to)) = ends else {
         return false;
     };
     match (instant(from), instant(to)) {
@@ -236,6 +248,9 @@ pub(super) fn is_empty(interval: &str) -> bool {
 /// A time whose year has up to four digits, in milliseconds since 1970; without a zone it is in UTC.
 fn instant(text: &str) -> Option<i64> {
     let (date, time) = text.trim_matches(' ').split_once('T').unwrap_or((text, ""));
+    if !time.is_empty() && !is_time(time) {
+        return None;
+    }
     let (time, zone) = match time.find(['Z', '+', '-']) {
         Some(at) => time.split_at(at),
         None => (time, ""),
@@ -292,6 +307,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn only_intervals_are_empty() {
+        for (interval, empty) in [
+            ("2020-01-05/2020-01-05T00", true),
+            ("2020-01-01T01:00Z/2020-01-01T02:00+01:00", true),
+            ("2020/2021", false),
+            ("2020-01-01T1e300/2020-01-02", false),
+            ("2020-01-01Tinf/2020-01-01Tinf", false),
+        ] {
+            assert_eq!(is_empty(interval), empty, "{interval}");
+        }
+    }
+
+    #[test]
     fn what_joda_reads() {
         for text in [
             "2020",
@@ -341,6 +369,9 @@ mod tests {
             "2020-01-01T00:00+0100/P1D",
             "2020-01-01T00:00+01/P1D",
             "2020-01-01T12.5/P1D",
+            "P1M-1D/2020-02-01",
+            "2020-02-01/P-0D",
+            "9999-W52-7/P1D",
             "-0001-01-01/2020",
             "20200101/20200102",
             "2020-01-01T10:00:00+23:59/P1D",

@@ -20,6 +20,9 @@ const EFFORT: usize = 10_000_000;
 /// What looking at an entry of an object costs.
 const ENTRY: usize = 4;
 
+/// What looking at a name costs that turns out not to be near.
+const NAME: usize = 10;
+
 /// Everything that a guess goes by.
 #[derive(Debug)]
 pub(super) struct Hints<'t> {
@@ -66,6 +69,9 @@ pub(super) fn near_field<'t>(
 ) -> Option<Near<'t>> {
     let types = hints.types;
     let fields = types.class(frame.class).fields.iter();
+    if !hints.effort.spend(fields.len() * NAME) {
+        return None;
+    }
     let near = fields.filter_map(|field| match field.role {
         Role::Read(shape) => {
             let slips = field.spelling.slips(written, &hints.effort)?;
@@ -177,6 +183,9 @@ pub(super) fn near_place<'t>(
     value: Node<'_>,
     frame: &Frame<'_, '_>,
 ) -> Option<(&'t str, Place)> {
+    if !hints.effort.spend(hints.types.names.len() * NAME) {
+        return None;
+    }
     let slips = |named: &'t Named| {
         let slips = named.spelling.slips_up_to(1, written, &hints.effort)?;
         Some((slips, &*named.name))

@@ -146,7 +146,7 @@ fn grouping<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
         .into_iter()
         .flat_map(Node::elements)
         .collect();
-    groupings.sort_by_key(|node| text(*node));
+    groupings.sort_by_cached_key(|node| text(*node));
     if let Some([_, again]) = groupings
         .array_windows()
         .find(|[left, right]| text(*left) == text(*right))

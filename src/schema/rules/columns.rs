@@ -184,13 +184,14 @@ fn unused<'d>(
         if columns.contain(&result) {
             continue;
         }
-        left = left.saturating_sub(around);
         if left == 0 || !breaches.wants(Code::UnusedTransform) {
             break;
         }
+        left = left.saturating_sub(around);
         // A metric, a filter, an expression or the timestamp may take it: any mention counts.
         let mentions = |node: Node<'d>| mentions(node, &result);
         let is_used = list(Some(object.node()), "metricsSpec").any(mentions)
+            || get(dimensions, "spatialDimensions").is_some_and(mentions)
             || object.get("timestampSpec").is_some_and(mentions)
             || transform_spec
                 .and_then(|spec| get(spec, "filter"))
@@ -216,7 +217,9 @@ fn unused<'d>(
 
 /// Does a text below this value hold the name?
 fn mentions(node: Node<'_>, name: &str) -> bool {
-    node.raw().contains(name)
+    let raw = node.raw();
+    // What is escaped may be the name.
+    raw.contains(name) || raw.contains('\\')
 }
 
 /// The names of dimensions, spatial ones too.

@@ -287,7 +287,7 @@ fn unknown_letter(pattern: &str) -> Option<char> {
 /// Letters that exist and rarely mean what was meant, with the pattern that does.
 fn doubtful(pattern: &str) -> Option<(&'static str, String)> {
     let has = |letter: char| letters(pattern).any(|other| other == letter);
-    if has('D') && !has('d') && (has('M') || has('m')) {
+    if has('D') && !has('d') && has('M') {
         let mended = pattern.replace('D', "d").replace('Y', "y");
         return Some((
             "`D` is the day of the year; the day of the month is `d`",
@@ -363,6 +363,7 @@ mod tests {
             ("yyyy-MM-dd'T'HH:mm:ss.SSSZ", None),
             ("hh:mm a", None),
             ("yyyyDDD", None),
+            ("yyyy-DDD HH:mm", None),
             ("YYYY-MM-DD", Some("yyyy-MM-dd")),
             ("YYYY-MM-dd HH:mm", Some("yyyy-MM-dd HH:mm")),
             ("yyyy-mm-dd", Some("yyyy-MM-dd")),

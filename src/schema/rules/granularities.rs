@@ -60,6 +60,9 @@ fn is_aligned(interval: &str, segments: &str) -> Option<bool> {
             return None;
         }
         let (date, time) = end.split_once('T').unwrap_or((end, ""));
+        if time.contains('-') {
+            return None;
+        }
         let zero = |part: &str| part.bytes().all(|byte| matches!(byte, b'0' | b':' | b'.'));
         let at_midnight = zero(time);
         let at_hour = time.get(2..).is_none_or(zero);
@@ -166,6 +169,7 @@ mod tests {
             ("2020-01-01T12:30/P1D", "hour", Some(false)),
             ("2020-01-01T00:00+01:00/P1D", "day", None),
             ("2020-01-01/2020-01-08", "week", None),
+            ("2020-01-01T10:00-08:00/P1D", "hour", None),
         ] {
             assert_eq!(
                 is_aligned(interval, granularity),

@@ -1,6 +1,10 @@
 //! Names of columns: which stand twice, which are among them.
 
 use std::borrow::Cow;
+use std::hash::BuildHasher as _;
+use std::sync::LazyLock;
+
+use foldhash::fast::RandomState;
 
 use super::{get, is_blank, text};
 use crate::json::{Document, Kind, Node, hash_key};
@@ -36,16 +40,16 @@ fn own_name(node: Node<'_>) -> Option<Node<'_>> {
     }
 }
 
-/// The names of many columns, to be found and compared.
-///
-/// Sorted by their hash; where names have the same, as they can be made to, by name. So nothing that
-/// a document holds costs more than a sort.
+/// The names of many columns, to be found and compared: sorted by a hash that nobody outside this
+/// process can foresee, so that no document is made of names that share one.
 #[derive(Debug)]
 pub(super) struct Names<'d> {
     document: Option<&'d Document>,
     /// Hash and place on the tape.
-    sorted: Vec<u64>,
+    sorted: Vec<(u64, u32)>,
 }
+
+static SEED: LazyLock<RandomState> = LazyLock::new(RandomState::default);
 
 impl<'d> Names<'d> {
     /// Of columns; those without a name do not count.
@@ -53,32 +57,13 @@ impl<'d> Names<'d> {
         let mut document = None;
         let hashed = |node: Node<'d>| {
             let node = name_node(node);
-            let hash = hash_key(&text(node)?);
+            let hash = SEED.hash_one(&*text(node)?);
             document = Some(node.document());
-            Some(u64::from(hash) << 32 | u64::from(node.index()))
+            Some((hash, node.index()))
         };
-        let sorted: Vec<u64> = columns.filter_map(hashed).collect();
-        let mut names = Names { document, sorted };
-        if names.sorted.len() > 1 {
-            names.sorted.sort_unstable();
-            names.sort_equals();
-        }
-        names
-    }
-
-    fn sort_equals(&mut self) {
-        let Some(document) = self.document else {
-            return;
-        };
-        for run in self
-            .sorted
-            .chunk_by_mut(|left, right| left >> 32 == right >> 32)
-        {
-            if run.len() > 1 {
-                let key = |entry: &u64| (text(node(document, *entry)), *entry);
-                run.sort_by_cached_key(key);
-            }
-        }
+        let mut sorted: Vec<(u64, u32)> = columns.filter_map(hashed).collect();
+        sorted.sort_unstable();
+        Names { document, sorted }
     }
 
     /// How many columns have one.
@@ -88,36 +73,28 @@ impl<'d> Names<'d> {
 
     /// Is this name among them?
     pub(super) fn contain(&self, name: &str) -> bool {
-        let hash = u64::from(hash_key(name));
-        let Some(document) = self.document else {
-            return false;
-        };
-        let found = self.sorted.binary_search_by(|entry| {
-            let by_name = || text(node(document, *entry)).as_deref().cmp(&Some(name));
-            (entry >> 32).cmp(&hash).then_with(by_name)
-        });
-        found.is_ok()
+        let hash = SEED.hash_one(name);
+        let at = self.sorted.partition_point(|(other, _)| *other < hash);
+        match (self.document, self.sorted.get(at)) {
+            (Some(document), Some((other, index))) => {
+                *other == hash && text(Node::new(document, *index)).as_deref() == Some(name)
+            }
+            _ => false,
+        }
     }
 
     /// Those that stand a second time.
     pub(super) fn twice(&self) -> impl Iterator<Item = (Cow<'d, str>, Node<'d>)> {
         self.sorted.array_windows().filter_map(|[left, right]| {
-            if left >> 32 != right >> 32 {
+            if left.0 != right.0 {
                 return None;
             }
-            let (left, right) = (node(self.document?, *left), node(self.document?, *right));
+            let document = self.document?;
+            let (left, right) = (Node::new(document, left.1), Node::new(document, right.1));
             let name = text(right)?;
             (text(left)? == name).then_some((name, right))
         })
     }
-}
-
-fn node(document: &Document, entry: u64) -> Node<'_> {
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "the lower half is the place"
-    )]
-    Node::new(document, entry as u32)
 }
 
 #[cfg(test)]
