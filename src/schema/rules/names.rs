@@ -45,11 +45,16 @@ fn own_name(node: Node<'_>) -> Option<Node<'_>> {
 #[derive(Debug)]
 pub(super) struct Names<'d> {
     document: Option<&'d Document>,
-    /// Hash and place on the tape.
-    sorted: Vec<(u64, u32)>,
+    /// Half of a hash, and the place on the tape; those of one hash by name.
+    sorted: Vec<u64>,
 }
 
 static SEED: LazyLock<RandomState> = LazyLock::new(RandomState::default);
+
+/// The upper half of an entry.
+fn upper(name: &str) -> u64 {
+    SEED.hash_one(name) >> 32
+}
 
 impl<'d> Names<'d> {
     /// Of columns; those without a name do not count.
@@ -57,12 +62,19 @@ impl<'d> Names<'d> {
         let mut document = None;
         let hashed = |node: Node<'d>| {
             let node = name_node(node);
-            let hash = SEED.hash_one(&*text(node)?);
+            let hash = upper(&text(node)?);
             document = Some(node.document());
-            Some((hash, node.index()))
+            Some(hash << 32 | u64::from(node.index()))
         };
-        let mut sorted: Vec<(u64, u32)> = columns.filter_map(hashed).collect();
+        let mut sorted: Vec<u64> = columns.filter_map(hashed).collect();
         sorted.sort_unstable();
+        if let Some(document) = document {
+            for run in sorted.chunk_by_mut(|left, right| left >> 32 == right >> 32) {
+                if run.len() > 1 {
+                    run.sort_by_cached_key(|entry| (text(node(document, *entry)), *entry));
+                }
+            }
+        }
         Names { document, sorted }
     }
 
@@ -73,28 +85,36 @@ impl<'d> Names<'d> {
 
     /// Is this name among them?
     pub(super) fn contain(&self, name: &str) -> bool {
-        let hash = SEED.hash_one(name);
-        let at = self.sorted.partition_point(|(other, _)| *other < hash);
-        match (self.document, self.sorted.get(at)) {
-            (Some(document), Some((other, index))) => {
-                *other == hash && text(Node::new(document, *index)).as_deref() == Some(name)
-            }
-            _ => false,
-        }
+        let Some(document) = self.document else {
+            return false;
+        };
+        let hash = upper(name);
+        let from = self.sorted.partition_point(|entry| entry >> 32 < hash);
+        let run = self.sorted.get(from..).unwrap_or_default().iter();
+        run.take_while(|entry| *entry >> 32 == hash)
+            .any(|entry| text(node(document, *entry)).as_deref() == Some(name))
     }
 
     /// Those that stand a second time.
     pub(super) fn twice(&self) -> impl Iterator<Item = (Cow<'d, str>, Node<'d>)> {
         self.sorted.array_windows().filter_map(|[left, right]| {
-            if left.0 != right.0 {
+            if left >> 32 != right >> 32 {
                 return None;
             }
             let document = self.document?;
-            let (left, right) = (Node::new(document, left.1), Node::new(document, right.1));
+            let (left, right) = (node(document, *left), node(document, *right));
             let name = text(right)?;
             (text(left)? == name).then_some((name, right))
         })
     }
+}
+
+fn node(document: &Document, entry: u64) -> Node<'_> {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the lower half is the place"
+    )]
+    Node::new(document, entry as u32)
 }
 
 #[cfg(test)]
