@@ -273,3 +273,25 @@ fn who_takes_too_many_steps_is_refused() {
         .collect();
     assert_eq!(codes, [Code::TooComplex]);
 }
+
+/// A guess costs whether it finds something or not: who is told of no unknown field cannot be made to
+/// guess at a million of them.
+#[test]
+fn guesses_end() {
+    let mut levels = Levels::default();
+    levels.set(Code::UnknownField, Level::Off);
+    let schemas = schemas(levels);
+    let codes = |count: usize| -> Vec<Code> {
+        let text = Task {
+            tuning: many(count, r#""qzzxq#wvvjk":0"#) + r#","maxRowsInMemroy":5"#,
+            ..Task::default()
+        }
+        .text();
+        let document = Document::read(Bytes::from(text), &Limits::default()).expect("valid");
+        let errors = schemas.check(&document, SpecKind::Task).into_iter();
+        let errors = errors.filter(|finding| finding.severity == Severity::Error);
+        errors.map(|finding| finding.code).collect()
+    };
+    assert_eq!(codes(100), [Code::MisspelledField]);
+    assert_eq!(codes(4_000), []);
+}

@@ -5,7 +5,7 @@
 //! Maven; about a minute a release) and writes them.
 
 use std::collections::{BTreeMap, HashSet};
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use bytes::Bytes;
@@ -229,7 +229,8 @@ fn cause(answer: &Value) -> String {
     plain.chars().take(90).collect()
 }
 
-pub(crate) fn ask(release: &str, documents: &[&Asked]) -> Value {
+/// What a release's oracle answers to requests, one after the other.
+pub(crate) fn answers(release: &str, requests: Vec<Value>) -> Vec<Value> {
     let root = env!("CARGO_MANIFEST_DIR");
     let mut oracle = Command::new(format!("{root}/tests/oracle/run"))
         .arg(release)
@@ -238,26 +239,32 @@ pub(crate) fn ask(release: &str, documents: &[&Asked]) -> Value {
         .spawn()
         .expect("the oracle starts");
     let mut input = oracle.stdin.take().expect("piped");
-    let requests: Vec<String> = documents
-        .iter()
-        .map(|document| {
-            let kind = match document.kind {
-                SpecKind::Task => "task",
-                SpecKind::Supervisor | SpecKind::Sampler => "supervisor",
-            };
-            json!({"kind": kind, "text": document.text}).to_string()
-        })
-        .collect();
     let writer = std::thread::spawn(move || {
         for request in requests {
             writeln!(input, "{request}").expect("the oracle reads");
         }
     });
+    let output = oracle.wait_with_output().expect("ended");
+    writer.join().expect("written");
+    let lines = String::from_utf8(output.stdout).expect("UTF-8");
+    let answer = |line| serde_json::from_str(line).expect("JSON");
+    lines.lines().map(answer).collect()
+}
+
+/// How the oracle calls a kind of spec.
+pub(crate) fn kind_name(kind: SpecKind) -> &'static str {
+    match kind {
+        SpecKind::Task => "task",
+        SpecKind::Supervisor | SpecKind::Sampler => "supervisor",
+    }
+}
+
+pub(crate) fn ask(release: &str, documents: &[&Asked]) -> Value {
+    let request = |asked: &&Asked| json!({"kind": kind_name(asked.kind), "text": asked.text});
+    let all = answers(release, documents.iter().map(request).collect());
     let mut causes: BTreeMap<String, usize> = BTreeMap::new();
     let mut verdicts = Vec::new();
-    let output = BufReader::new(oracle.stdout.take().expect("piped"));
-    for (line, document) in output.lines().zip(documents) {
-        let answer: Value = serde_json::from_str(&line.expect("a line")).expect("JSON");
+    for (answer, document) in all.into_iter().zip(documents) {
         if answer["ok"] != json!(true) || answer["lazyError"].is_string() {
             let number = causes.len();
             let cause = match answer["lazyError"].as_str() {
@@ -287,8 +294,6 @@ pub(crate) fn ask(release: &str, documents: &[&Asked]) -> Value {
             digest(&document.text, type_id, id, &datasources, &dropped)
         ));
     }
-    writer.join().expect("written");
-    oracle.wait().expect("ended");
     let mut list: Vec<(String, usize)> = causes.into_iter().collect();
     list.sort_by_key(|(_, number)| *number);
     let list: Vec<String> = list.into_iter().map(|(cause, _)| cause).collect();

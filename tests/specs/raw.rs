@@ -4,9 +4,6 @@
 //! The answers are checked in (`tests/fixtures/raw.json`) and replayed without Java;
 //! `OVERGATE_ORACLE=ask` asks Druid again.
 
-use std::io::Write as _;
-use std::process::{Command, Stdio};
-
 use base64::Engine as _;
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -15,7 +12,7 @@ use overgate::json::{Document, Limits};
 use overgate::route::SpecKind;
 use overgate::spec::{Spec, SpecId};
 
-use crate::oracle::strings;
+use crate::oracle::{answers, kind_name, strings};
 
 const RELEASES: [&str; 3] = ["28.0.0", "33.0.0", "37.0.0"];
 
@@ -205,35 +202,12 @@ fn bodies() -> Vec<(String, SpecKind, Vec<u8>)> {
 
 /// What Druid says of each body: `null` if it refuses it, else its type, id and datasources.
 fn ask(release: &str, bodies: &[(String, SpecKind, Vec<u8>)]) -> Vec<Value> {
-    let root = env!("CARGO_MANIFEST_DIR");
-    let mut oracle = Command::new(format!("{root}/tests/oracle/run"))
-        .arg(release)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("the oracle starts");
-    let mut input = oracle.stdin.take().expect("piped");
-    let requests: Vec<String> = bodies
-        .iter()
-        .map(|(_, kind, body)| {
-            let kind = match kind {
-                SpecKind::Task => "task",
-                SpecKind::Supervisor | SpecKind::Sampler => "supervisor",
-            };
-            let body = base64::engine::general_purpose::STANDARD.encode(body);
-            json!({"kind": kind, "base64": body}).to_string()
-        })
-        .collect();
-    let writer = std::thread::spawn(move || {
-        for request in requests {
-            writeln!(input, "{request}").expect("the oracle reads");
-        }
-    });
-    let output = oracle.wait_with_output().expect("ended");
-    writer.join().expect("written");
-    let lines = String::from_utf8(output.stdout).expect("UTF-8");
-    let answers = lines.lines().zip(bodies).map(|(line, (_, kind, _))| {
-        let answer: Value = serde_json::from_str(line).expect("JSON");
+    let request = |(_, kind, body): &(String, SpecKind, Vec<u8>)| {
+        let body = base64::engine::general_purpose::STANDARD.encode(body);
+        json!({"kind": kind_name(*kind), "base64": body})
+    };
+    let all = answers(release, bodies.iter().map(request).collect());
+    let answers = all.into_iter().zip(bodies).map(|(answer, (_, kind, _))| {
         if answer["ok"] != json!(true) {
             return Value::Null;
         }

@@ -1,5 +1,6 @@
 //! Reload, drain, restart.
 
+use std::io::Read as _;
 use std::os::fd::AsRawFd as _;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -211,17 +212,19 @@ async fn an_admin_socket_that_was_handed_over_needs_a_token_off_loopback() {
     let mut serving = command();
     serving.args(["serve", "--config"]).arg(&config);
     let mut serving = serving.stderr(Stdio::piped()).spawn().expect("it runs");
-    let ended = tokio::time::timeout(PATIENCE, async {
-        while serving.try_wait().expect("ours").is_none() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+    let mut stderr = serving.stderr.take().expect("piped");
+    // Its end is the end of what it says.
+    let reading = tokio::task::spawn_blocking(move || {
+        let mut said = String::new();
+        stderr.read_to_string(&mut said).map(|_| said)
     });
-    if ended.await.is_err() {
+    let said = tokio::time::timeout(PATIENCE, reading).await;
+    if said.is_err() {
         serving.kill().expect("ours");
     }
-    let refused = serving.wait_with_output().expect("ours");
-    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert_eq!(refused.status.code(), Some(2), "{said}");
+    let status = serving.wait().expect("ours");
+    let said = said.expect("in time").expect("no panic").expect("UTF-8");
+    assert_eq!(status.code(), Some(2), "{said}");
     assert!(said.contains("needs a `token`"), "{said}");
     // With one it is taken.
     let text = configuration(
