@@ -137,3 +137,76 @@ fn broken_toml_and_a_missing_overlord_are_told() {
         );
     }
 }
+
+#[test]
+fn a_grant_that_could_never_apply_is_a_problem() {
+    for (grant, part) in [
+        (
+            "task_types = [\"index_paralel\"]",
+            "task_types[1]: there is no type `index_paralel`; did you mean `index_parallel`?",
+        ),
+        ("task_types = [\"*\"]", "task_types[1]: this is a type's id"),
+        ("task_types = [\"acme_ingest\"]", ""),
+        (
+            "inputs = [{ type = \"htp\" }]",
+            "inputs[1].type: there is no such input source; did you mean `http`?",
+        ),
+        ("inputs = [{ type = \"acme_lake\" }]", ""),
+        ("inputs = [{ type = \"inline\" }]", "it needs no entry"),
+        ("inputs = [{ type = \"druid\" }]", "needs the action `read`"),
+        ("inputs = [{ type = \"combining\" }]", "list those"),
+        (
+            "inputs = [{ hosts = [\"a\"] }]",
+            "inputs[1]: `type` is missing",
+        ),
+        (
+            "inputs = [{ type = \"http\", buckets = [\"a\"] }]",
+            "inputs[1].buckets: `http` sources have none",
+        ),
+        (
+            "inputs = [{ type = \"local\", hosts = [\"a\"] }]",
+            "inputs[1].hosts: `local` sources have none",
+        ),
+        (
+            "inputs = [{ type = \"http\", hosts = [\"https://a\"] }]",
+            "inputs[1].hosts[1]: ",
+        ),
+        (
+            "inputs = [{ type = \"http\", hosts = [\"*.Example.com\"] }]",
+            "",
+        ),
+        (
+            "inputs = [{ type = \"s3\", prefixes = [\"\"] }]",
+            "inputs[1].prefixes[1]: this is empty",
+        ),
+        (
+            "inputs = [{ type = \"s3\", prefixes = [\"raw/../x\"] }]",
+            "inputs[1].prefixes[1]: ",
+        ),
+        (
+            "inputs = [{ type = \"s3\", prefix = [\"raw\"] }]",
+            "did you mean `prefixes`?",
+        ),
+    ] {
+        let text = format!(
+            "[upstream]\noverlords = [\"http://a\"]\n[[role]]\nname = \"r\"\n[[role.grant]]\nactions = [\"submit\"]\ndatasources = [\"*\"]\n{grant}\n"
+        );
+        match read(&text) {
+            Ok(_) => assert_eq!(part, "", "{grant}"),
+            Err(problems) => {
+                let told: Vec<_> = problems.iter().map(ToString::to_string).collect();
+                assert_eq!(told.len(), 1, "{grant}: {told:?}");
+                assert!(
+                    !part.is_empty() && told[0].contains(part),
+                    "{grant}: {told:?}"
+                );
+            }
+        }
+    }
+    let text = "[upstream]\noverlords = [\"http://a\"]\n[[role]]\nname = \"r\"\n[[role.grant]]\nactions = [\"read\"]\ndatasources = [\"*\"]\ntask_types = [\"kill\"]\n";
+    let problems = read(text).expect_err("no submit");
+    assert!(
+        problems[0].to_string().contains("`submit` is not among"),
+        "{problems:?}"
+    );
+}

@@ -4,6 +4,7 @@
 //! tells when the file's content has changed. Who uses a section turns it into settings of its own
 //! (`server.rs`), so that nobody else sees the file's form.
 
+mod grants;
 mod problem;
 mod reload;
 mod roles;

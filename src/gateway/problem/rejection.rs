@@ -7,10 +7,10 @@ use http::{HeaderName, StatusCode, header};
 use super::{Problem, rate_limit_fields, seconds, sentence};
 use crate::admission::{BodyProblem, Rejection};
 use crate::druid::DataSource;
-use crate::finding::Finding;
+use crate::finding::{Finding, quote};
+use crate::policy::Unmet;
 use crate::quota::OverQuota;
 use crate::route::Action;
-use crate::spec::Opaque;
 use crate::telemetry::Stage;
 
 impl From<Rejection> for Problem {
@@ -72,9 +72,9 @@ impl From<Rejection> for Problem {
             Rejection::Forbidden {
                 action,
                 datasource,
-                opaque,
+                unmet,
             } => {
-                let message = refusal(action, datasource.as_ref(), opaque);
+                let message = refusal(action, datasource.as_ref(), unmet.as_ref());
                 let problem =
                     Problem::new(S::FORBIDDEN, "overgateForbidden", Stage::Authorize, message);
                 match datasource {
@@ -202,11 +202,9 @@ impl From<BodyProblem> for Problem {
 }
 
 /// What somebody may not do, in words.
-fn refusal(action: Action, datasource: Option<&DataSource>, opaque: Option<Opaque>) -> String {
-    if let Some(opaque) = opaque {
-        return format!("This takes a cluster-wide grant: {}", opaque.reason());
-    }
+fn refusal(action: Action, datasource: Option<&DataSource>, unmet: Option<&Unmet>) -> String {
     let on = datasource.map(|datasource| format!(" `{datasource}`"));
+    let on = on.as_deref().unwrap_or(" this");
     let verb = match action {
         Action::Read => "read",
         Action::Submit => "submit to",
@@ -214,7 +212,27 @@ fn refusal(action: Action, datasource: Option<&DataSource>, opaque: Option<Opaqu
         Action::Manage => "manage",
         Action::Admin | Action::Blocked => "administer",
     };
-    format!("You may not {verb}{}", on.as_deref().unwrap_or(" this"))
+    match unmet {
+        None => format!("You may not {verb}{on}"),
+        Some(Unmet::Opaque(opaque)) => format!(
+            "This takes a cluster-wide grant that names its type: {}",
+            opaque.reason()
+        ),
+        Some(Unmet::Type(type_id)) => format!(
+            "You may not submit a spec of type {} to{on}: no grant of yours names the type",
+            quote(type_id)
+        ),
+        Some(Unmet::Input { type_id, place }) => {
+            let at = place
+                .as_deref()
+                .map(|place| format!(" at {}", quote(place)));
+            format!(
+                "You may not submit to{on} what reads from {}{}: no grant of yours has such an input",
+                quote(type_id),
+                at.as_deref().unwrap_or_default()
+            )
+        }
+    }
 }
 
 /// RFC 7617; the realm tells nothing but the product.
