@@ -37,10 +37,17 @@ pub(super) fn head(session: &ServerSession, arrival: &Arrival) -> Head {
     }
 }
 
-/// What the client says it is.
-pub(super) fn credentials(session: &ServerSession) -> Result<Credentials, InvalidCredentials> {
+/// What the client says it is. A header decides alone: behind a wrong password no certificate is
+/// asked, or a guess would end as a login.
+pub(super) fn credentials(
+    session: &ServerSession,
+    arrival: &Arrival,
+) -> Result<Credentials, InvalidCredentials> {
     match session.req_header().headers.get(header::AUTHORIZATION) {
-        None => Ok(Credentials::Absent),
+        None => Ok(arrival
+            .certificate
+            .clone()
+            .map_or(Credentials::Absent, Credentials::Certificate)),
         Some(value) => Credentials::from_authorization(value.as_bytes()),
     }
 }

@@ -19,12 +19,13 @@ use crate::admin;
 use crate::config::{self, Config, LoadError};
 use crate::gateway::{Gateway, Parts};
 use crate::identity::{Authenticator, InvalidUser};
-use crate::listener::{self, Drain, Listener, Phase, TlsError};
+use crate::listener::{Drain, Listener, Phase, Tls, TlsError};
 use crate::quota::{Clock, Limiter};
 use crate::schema::TableError;
 use crate::telemetry::{AccessLog, Metrics, Readings, Telemetry};
-use crate::upstream::{CaError, Memory, Overlords, Owners};
+use crate::upstream::{Memory, Overlords, Owners, TrustError};
 use parts::{access_log, edge, generation, socket, upstream};
+pub use parts::{listener_tls, passwords, upstream_tls};
 use reload::Reloader;
 
 /// Buckets of all rate limits together; some 300 bytes each.
@@ -48,9 +49,9 @@ pub enum StartError {
     /// The listener's certificate.
     #[error(transparent)]
     Tls(#[from] TlsError),
-    /// The Overlords' CA certificates.
+    /// The certificates for the Overlords.
     #[error(transparent)]
-    Ca(#[from] CaError),
+    Trust(#[from] TrustError),
     /// A credential that cannot stand in a header.
     #[error("the upstream credentials cannot be sent in a header")]
     Credentials,
@@ -85,6 +86,7 @@ pub enum StartError {
 pub struct Server {
     config: Config,
     path: Option<PathBuf>,
+    watch: Option<config::Watch>,
     gateway: Arc<Gateway>,
     listener: Arc<Listener<Gateway>>,
     drain: Arc<Drain>,
@@ -200,10 +202,12 @@ impl Server {
         if !admin_address.ip().to_canonical().is_loopback() && config.admin.token.is_none() {
             return Err(StartError::AdminNeedsToken(admin_address));
         }
-        let acceptor = match &config.listener.tls {
-            Some(files) => Some(listener::acceptor(&files.certificate, &files.key)?),
-            None => None,
-        };
+        // Looked at before they are read: what changes in between is noticed.
+        let mut watch = path.as_deref().map(config::Watch::new);
+        if let Some(watch) = &mut watch {
+            watch.also(config.files());
+        }
+        let tls = listener_tls(&config.listener)?;
         let clock = monotonic();
         let clock_of_limits = clock.clone();
         let limiter = Arc::new(Limiter::new(
@@ -215,6 +219,7 @@ impl Server {
         let drain = Arc::new(Drain::default());
         let memory = Memory::new(config.validation.body_memory);
         let upstream = upstream(&config, &memory)?;
+        warn(tls.as_ref(), &upstream);
         let generation = generation(&config, 1, &upstream, &limiter)?;
         let gateway = Arc::new(Gateway::new(Parts {
             generation,
@@ -226,12 +231,7 @@ impl Server {
             clock,
             seed: u32::from_le_bytes(random::<4>()?),
         }));
-        let listener = Listener::new(
-            edge(&config.listener),
-            acceptor,
-            drain.clone(),
-            gateway.clone(),
-        );
+        let listener = Listener::new(edge(&config.listener), tls, drain.clone(), gateway.clone());
         let state = Arc::new(State {
             gateway: gateway.clone(),
             listener: listener.clone(),
@@ -244,6 +244,7 @@ impl Server {
         Ok(Server {
             config,
             path,
+            watch,
             gateway,
             listener,
             drain,
@@ -290,13 +291,13 @@ impl Server {
         let mut reloader = Reloader {
             config: self.config.clone(),
             path: self.path.take(),
+            watch: self.watch.take(),
             upstream: self.upstream,
             gateway: self.gateway.clone(),
             listener: self.listener.clone(),
             limiter: self.limiter,
             state: self.state.clone(),
         };
-        let mut watch = reloader.path.as_deref().map(config::Watch::new);
         let mut look = tokio::time::interval(LOOK);
         loop {
             let reload = tokio::select! {
@@ -304,13 +305,11 @@ impl Server {
                 _ = interrupt.recv() => break,
                 () = self.drain.reached(Phase::LameDuck) => break,
                 _ = hang_up.recv() => true,
-                _ = look.tick() => watch.as_mut().is_some_and(config::Watch::changed),
+                _ = look.tick() => reloader.changed(),
             };
             if reload {
-                if let Some(watch) = &mut watch {
-                    // A change that is taken now is not to be noticed again.
-                    watch.changed();
-                }
+                // A change that is taken now is not to be noticed again.
+                reloader.changed();
                 reloader.reload();
             }
         }
@@ -325,6 +324,15 @@ impl Server {
         self.gateway.telemetry().flush();
         tracing::info!(whole, "stopped");
         Ok(whole)
+    }
+}
+
+/// Says which certificates are out of date, or will be soon.
+fn warn(tls: Option<&Tls>, upstream: &Upstream) {
+    let now = wall_clock();
+    let own = tls.map_or_else(Vec::new, |tls| tls.warnings(now));
+    for warning in own.iter().chain(&upstream.overlords.trust().warnings(now)) {
+        tracing::warn!(warning, "a certificate has to be replaced");
     }
 }
 
