@@ -198,6 +198,14 @@ certificates = ["dns:ETL.example.com"]
             "a name or an IP address",
         ),
         (
+            start.replace("Overlord.Example", "a..b"),
+            "a name or an IP address",
+        ),
+        (
+            start.replace("Overlord.Example", "a:8290"),
+            "a name or an IP address",
+        ),
+        (
             start.replace("server_name", "verify = false, server_name"),
             "there is no such key",
         ),

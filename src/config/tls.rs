@@ -1,5 +1,6 @@
 //! TLS: what the listener shows and asks for, and whom the Overlords are believed by.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use super::table::Table;
@@ -76,6 +77,18 @@ pub(super) fn listener(table: Table<'_, '_>) -> Option<ListenerTls> {
     })
 }
 
+/// A host name that can be asked for in a handshake.
+fn is_host(text: &str) -> bool {
+    let label = |label: &str| {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        (1..=63).contains(&label.len())
+            && label.chars().all(allowed)
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    text.len() <= 253 && text.split('.').all(label)
+}
+
 pub(super) fn upstream(table: Table<'_, '_>) -> UpstreamTls {
     let ca = table.parsed("ca", path);
     let certificate = table.parsed("certificate", path);
@@ -89,11 +102,10 @@ pub(super) fn upstream(table: Table<'_, '_>) -> UpstreamTls {
         }
     }
     let server_name = table.parsed("server_name", |text| {
-        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':');
-        if text.is_empty() || text.len() > 253 || !text.chars().all(allowed) {
-            return Err("this is a name or an IP address, without a port");
+        if text.parse::<IpAddr>().is_ok() || is_host(text) {
+            return Ok(text.to_ascii_lowercase());
         }
-        Ok(text.to_ascii_lowercase())
+        Err("this is a name or an IP address, without a port")
     });
     table.finish();
     UpstreamTls {

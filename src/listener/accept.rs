@@ -82,6 +82,11 @@ impl<S: Serve> Listener<S> {
         self.tls.store(tls.map(Arc::new));
     }
 
+    /// What new connections are encrypted with.
+    pub fn tls(&self) -> Option<Arc<Tls>> {
+        self.tls.load_full()
+    }
+
     /// Connections that are open now.
     pub fn connections(&self) -> usize {
         self.slots.taken()

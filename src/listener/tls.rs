@@ -130,6 +130,12 @@ impl Tls {
         self.files.iter().flat_map(of_file).collect()
     }
 
+    /// The files of certificates, and when the first certificate in each ends.
+    pub fn ends(&self) -> impl Iterator<Item = (&Path, Timestamp)> {
+        let files = self.files.iter();
+        files.map(|(path, chain)| (path.as_path(), chain.end()))
+    }
+
     /// Runs a handshake; a client that does not come through gets its alert, and what is left of
     /// the connection is given back.
     pub(super) async fn accept(
@@ -137,7 +143,10 @@ impl Tls {
         tcp: L4Stream,
     ) -> Result<(Encrypted, Option<Presented>), L4Stream> {
         let stream = self.acceptor.accept(tcp).into_fallible().await;
-        let stream = stream.map_err(|(_, tcp)| tcp)?;
+        let stream = stream.map_err(|(error, tcp)| {
+            tracing::debug!(%error, "a TLS handshake failed");
+            tcp
+        })?;
         let shown = stream.get_ref().1.peer_certificates();
         let presented = match (shown, &self.clients) {
             (Some(shown), Some(verifier)) => Some(Presented::new(shown.to_vec(), verifier.clone())),
@@ -250,5 +259,89 @@ impl Presented {
             }
         }
         self.names.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rcgen::{
+        BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
+    };
+
+    use super::*;
+
+    type Authority = CertifiedIssuer<'static, KeyPair>;
+
+    fn authority(name: &str) -> Authority {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(DnType::CommonName, name);
+        CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("signed")
+    }
+
+    /// A listener's TLS that takes certificates of `clients`.
+    fn tls(folder: &Path, clients: Option<&str>) -> Tls {
+        let key = KeyPair::generate().expect("a key");
+        let params = CertificateParams::new(["a.example".to_owned()]).expect("a name");
+        let own = params.self_signed(&key).expect("signed");
+        let [certificate, private, ca] = ["own.pem", "own.key", "ca.pem"].map(|n| folder.join(n));
+        std::fs::write(&certificate, own.pem()).expect("written");
+        std::fs::write(&private, key.serialize_pem()).expect("written");
+        std::fs::write(&ca, clients.unwrap_or_default()).expect("written");
+        Tls::read(TlsFiles {
+            certificate: &certificate,
+            key: &private,
+            clients: clients.map(|_| ClientFiles {
+                ca: &ca,
+                required: false,
+            }),
+        })
+        .expect("good")
+    }
+
+    #[test]
+    fn a_shown_certificate_counts_while_it_is_vouched_for() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let [ours, theirs] = ["ours", "theirs"].map(authority);
+        let mut params = CertificateParams::new(["etl.example".to_owned()]).expect("a name");
+        params.not_before = date_time_ymd(2026, 1, 1);
+        params.not_after = date_time_ymd(2026, 3, 1);
+        let key = KeyPair::generate().expect("a key");
+        let shown = params.signed_by(&key, &ours).expect("signed");
+        let first = tls(folder.path(), Some(&ours.pem()));
+        // Others that a reload may bring.
+        let same = tls(folder.path(), Some(&ours.pem()));
+        let more = tls(folder.path(), Some(&(theirs.pem() + &ours.pem())));
+        let others = tls(folder.path(), Some(&theirs.pem()));
+        let nobodys = tls(folder.path(), None);
+        let at = |text: &str| {
+            let time: Timestamp = text.parse().expect("a time");
+            let seconds = u64::try_from(time.as_second()).expect("after 1970");
+            UnixTime::since_unix_epoch(Duration::from_secs(seconds))
+        };
+        let now = at("2026-02-01T00:00:00Z");
+        let end = at("2026-03-01T00:00:00Z");
+        let late = at("2026-03-01T00:00:01Z");
+        // What it is asked under, one after the other on one connection, and whether it counts.
+        type Case<'a> = &'a [(Option<&'a Tls>, UnixTime, bool)];
+        let cases: &[Case<'_>] = &[
+            &[(Some(&first), now, true), (Some(&first), end, true)],
+            &[(Some(&first), late, false), (Some(&first), now, false)],
+            &[(Some(&same), now, true), (Some(&same), late, false)],
+            &[(Some(&more), now, true), (Some(&first), now, true)],
+            &[(Some(&others), now, false), (Some(&first), now, false)],
+            &[(Some(&nobodys), now, false)],
+            &[(None, now, false)],
+        ];
+        for (number, case) in cases.iter().enumerate() {
+            let verifier = first.clients.clone().expect("it asks");
+            let mut presented = Presented::new(vec![shown.der().clone()], verifier);
+            for (tls, now, counts) in *case {
+                let names = presented.names(*tls, *now);
+                assert_eq!(names.len(), usize::from(*counts), "{number} {now:?}");
+            }
+        }
     }
 }

@@ -34,6 +34,9 @@ const MOST_LIMITER_KEYS: usize = 50_000;
 /// How often the configuration file is looked at.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// How often it is said that a certificate ends.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// Why a gateway does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -127,7 +130,13 @@ impl admin::Source for State {
             .iter()
             .zip(view.states())
             .enumerate();
+        let tls = self.listener.tls();
+        let own = tls.iter().flat_map(|tls| tls.ends());
+        let ends = own.chain(generation.overlords.trust().ends());
         Readings {
+            certificates: ends
+                .map(|(path, end)| (path.display().to_string(), end.as_second()))
+                .collect(),
             overlords: overlords
                 .map(|(index, (node, state))| {
                     (node.authority(), state.name(), leader == Some(index))
@@ -219,7 +228,6 @@ impl Server {
         let drain = Arc::new(Drain::default());
         let memory = Memory::new(config.validation.body_memory);
         let upstream = upstream(&config, &memory)?;
-        warn(tls.as_ref(), &upstream);
         let generation = generation(&config, 1, &upstream, &limiter)?;
         let gateway = Arc::new(Gateway::new(Parts {
             generation,
@@ -299,6 +307,7 @@ impl Server {
             state: self.state.clone(),
         };
         let mut look = tokio::time::interval(LOOK);
+        let mut daily = tokio::time::interval(DAY);
         loop {
             let reload = tokio::select! {
                 _ = terminate.recv() => break,
@@ -306,6 +315,10 @@ impl Server {
                 () = self.drain.reached(Phase::LameDuck) => break,
                 _ = hang_up.recv() => true,
                 _ = look.tick() => reloader.changed(),
+                _ = daily.tick() => {
+                    warn(self.listener.tls().as_deref(), &reloader.upstream);
+                    false
+                }
             };
             if reload {
                 // A change that is taken now is not to be noticed again.

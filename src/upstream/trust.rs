@@ -100,6 +100,12 @@ impl Trust {
         self.files.iter().flat_map(of_file).collect()
     }
 
+    /// The files of certificates, and when the first certificate in each ends.
+    pub fn ends(&self) -> impl Iterator<Item = (&Path, Timestamp)> {
+        let files = self.files.iter();
+        files.map(|(path, chain)| (path.as_path(), chain.end()))
+    }
+
     /// The name that a node's certificate must have, and that the node is asked for.
     pub(super) fn server_name<'n>(&'n self, host: &'n str) -> &'n str {
         self.settings.server_name.as_deref().unwrap_or(host)

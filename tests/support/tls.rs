@@ -10,6 +10,7 @@ use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
@@ -22,13 +23,15 @@ static COUNT: AtomicU32 = AtomicU32::new(0);
 
 /// Who signs.
 pub struct Authority {
-    root: CertifiedIssuer<'static, KeyPair>,
+    /// Of one that was read from a file, only the certificate is known.
+    signs: Option<CertifiedIssuer<'static, KeyPair>>,
+    der: CertificateDer<'static>,
 }
 
 /// A certificate and its key.
 pub struct Identity {
-    pub certificate: rcgen::Certificate,
-    pub key: KeyPair,
+    pub pem: String,
+    pub key_pem: String,
 }
 
 pub fn dns(name: &str) -> SanType {
@@ -49,7 +52,7 @@ pub fn self_signed(names: Vec<SanType>) -> Identity {
     let mut params = CertificateParams::default();
     params.subject_alt_names = names;
     let certificate = params.self_signed(&key).expect("signed");
-    Identity { certificate, key }
+    Identity::new(&certificate, &key)
 }
 
 impl Authority {
@@ -62,7 +65,18 @@ impl Authority {
         params.distinguished_name.push(DnType::CommonName, name);
         let root = CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key"))
             .expect("signed");
-        Authority { root }
+        Authority {
+            der: root.der().clone(),
+            signs: Some(root),
+        }
+    }
+
+    /// One whose certificate is in a file.
+    pub fn read(path: &Path) -> Authority {
+        Authority {
+            signs: None,
+            der: CertificateDer::from_pem_file(path).expect("a certificate"),
+        }
     }
 
     pub fn sign(&self, names: Vec<SanType>) -> Identity {
@@ -78,17 +92,18 @@ impl Authority {
         let mut params = CertificateParams::default();
         params.subject_alt_names = names;
         change(&mut params);
-        let certificate = params.signed_by(&key, &self.root).expect("signed");
-        Identity { certificate, key }
+        let root = self.signs.as_ref().expect("one of our own");
+        let certificate = params.signed_by(&key, root).expect("signed");
+        Identity::new(&certificate, &key)
     }
 
     pub fn pem(&self) -> String {
-        self.root.pem()
+        self.signs.as_ref().expect("one of our own").pem()
     }
 
     fn roots(&self) -> RootCertStore {
         let mut roots = RootCertStore::empty();
-        roots.add(self.root.der().clone()).expect("a certificate");
+        roots.add(self.der.clone()).expect("a certificate");
         roots
     }
 
@@ -138,20 +153,37 @@ pub async fn connect(
 }
 
 impl Identity {
+    fn new(certificate: &rcgen::Certificate, key: &KeyPair) -> Identity {
+        Identity {
+            pem: certificate.pem(),
+            key_pem: key.serialize_pem(),
+        }
+    }
+
+    /// Reads what [`Identity::write`] has written, or somebody else.
+    pub fn read(folder: &Path, name: &str) -> Identity {
+        let text = |ending: &str| {
+            let path = folder.join(format!("{name}.{ending}"));
+            std::fs::read_to_string(path).expect("written")
+        };
+        Identity {
+            pem: text("pem"),
+            key_pem: text("key"),
+        }
+    }
+
     pub fn chain(&self) -> Vec<CertificateDer<'static>> {
-        vec![self.certificate.der().clone()]
+        let chain = CertificateDer::pem_slice_iter(self.pem.as_bytes());
+        chain.collect::<Result<_, _>>().expect("certificates")
     }
 
     pub fn der(&self) -> PrivateKeyDer<'static> {
-        self.key.serialize_der().try_into().expect("PKCS #8")
+        PrivateKeyDer::from_pem_slice(self.key_pem.as_bytes()).expect("a key")
     }
 
     /// Writes `NAME.pem` and `NAME.key`.
     pub fn write(&self, folder: &Path, name: &str) {
-        for (ending, text) in [
-            ("pem", self.certificate.pem()),
-            ("key", self.key.serialize_pem()),
-        ] {
+        for (ending, text) in [("pem", &self.pem), ("key", &self.key_pem)] {
             std::fs::write(folder.join(format!("{name}.{ending}")), text).expect("written");
         }
     }

@@ -218,7 +218,7 @@ async fn new_connections_get_a_new_certificate_and_old_ones_go_on() {
     // The certificate comes first and fits no key for a moment; a key that is none; both.
     let renewed = second.sign(vec![dns("localhost")]);
     let key = folder.path().join("server.key");
-    std::fs::write(folder.path().join("server.pem"), renewed.certificate.pem()).expect("written");
+    std::fs::write(folder.path().join("server.pem"), &renewed.pem).expect("written");
     says(&gateway, &["reload refused", "server.key", "does not fit"]).await;
     let (good, told) = check(&gateway.config);
     assert!(
@@ -243,7 +243,7 @@ async fn new_connections_get_a_new_certificate_and_old_ones_go_on() {
     ] {
         assert_eq!(connection.call(&list).await.expect("answered").status, 200);
     }
-    std::fs::write(&key, renewed.key.serialize_pem()).expect("written");
+    std::fs::write(&key, &renewed.key_pem).expect("written");
     says(&gateway, &["configuration reloaded", "\"generation\":2"]).await;
     assert!(first.connect(gateway.address, Some(&etl)).await.is_err());
     for connection in [
@@ -461,4 +461,50 @@ async fn who_expires_is_told_in_time() {
         ],
     )
     .await;
+    let metrics = Call::get("/metrics").send(gateway.admin).await;
+    let metrics = metrics.expect("answered").text();
+    let end = format!("server.pem\"}} {}\n", today.as_second() - 24 * 60 * 60);
+    assert!(metrics.contains(&end), "{metrics}");
+}
+
+#[tokio::test]
+async fn a_reload_turns_tls_on_and_off() {
+    let overlord = overlord().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let authority = Authority::new();
+    let own = authority.sign(vec![dns("localhost")]);
+    own.write(folder.path(), "server");
+    let gateway = Process::start(overlord.address(), "").await;
+    let mut plain = Client::connect(gateway.address).await.expect("open");
+    assert_eq!(
+        plain.call(&submission()).await.expect("answered").status,
+        200
+    );
+    let without = std::fs::read_to_string(&gateway.config).expect("written");
+    let with = without.replace("[listener]\n", &listener(folder.path(), ""));
+    std::fs::write(&gateway.config, with).expect("written");
+    says(&gateway, &["configuration reloaded", "\"generation\":2"]).await;
+    let mut encrypted = authority
+        .connect(gateway.address, None)
+        .await
+        .expect("open");
+    for _ in 0..2 {
+        let answer = encrypted.call(&submission()).await.expect("answered");
+        assert_eq!(answer.status, 200);
+        assert_eq!(
+            plain.call(&submission()).await.expect("answered").status,
+            200
+        );
+        std::fs::write(&gateway.config, &without).expect("written");
+        says(&gateway, &["configuration reloaded", "\"generation\":3"]).await;
+    }
+    assert!(authority.connect(gateway.address, None).await.is_err());
+    assert_eq!(
+        submission()
+            .send(gateway.address)
+            .await
+            .expect("answered")
+            .status,
+        200
+    );
 }
