@@ -1,16 +1,18 @@
 //! TLS on the listener and towards the Overlords.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
+use overgate::demo::Role;
 use rcgen::date_time_ymd;
 use tokio::io::AsyncReadExt as _;
-use tokio::net::TcpSocket;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio_rustls::rustls::ProtocolVersion;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 
-use super::process::{Process, configuration, overlord};
+use super::process::{Process, cluster, configuration, node, overlord};
 use crate::support::client::{Answer, Call, Client};
 use crate::support::eventually;
 use crate::support::rig::{PASSWORD, api};
@@ -362,6 +364,34 @@ async fn an_overlord_is_believed_by_its_certificate() {
             );
         }
     }
+}
+
+#[tokio::test]
+async fn a_failover_stays_within_tls_and_the_configured_nodes() {
+    let cluster = cluster();
+    let first = node(&cluster, Role::Leader).await;
+    let second = node(&cluster, Role::Follower(first.address())).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let authority = Authority::new();
+    std::fs::write(folder.path().join("ca.pem"), authority.pem()).expect("written");
+    let own = authority.sign(vec![dns("localhost")]);
+    let nodes = [
+        own.terminate_before(first.address(), None).await,
+        own.terminate_before(second.address(), None).await,
+    ];
+    let tls = format!("tls = {{ ca = \"{}/ca.pem\" }}", folder.path().display());
+    let gateway = before(&nodes, &tls, folder.path()).await;
+    assert_eq!(submit(&gateway).await.status, 200);
+    // Whoever follows redirects to a node without TLS that nobody has configured.
+    let elsewhere = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    first.set_role(Role::Follower(elsewhere.local_addr().expect("bound")));
+    let (answer, ()) = tokio::join!(submit(&gateway), async {
+        second.set_role(Role::Leader);
+    });
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(cluster.stored().len(), 2);
+    let asked = elsewhere.into_std().expect("a socket").accept();
+    assert_eq!(asked.expect_err("nobody").kind(), ErrorKind::WouldBlock);
 }
 
 #[tokio::test]
