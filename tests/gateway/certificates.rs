@@ -1,6 +1,7 @@
 //! Clients that log in with a certificate.
 
 use rcgen::{DnType, ExtendedKeyUsagePurpose, SanType, date_time_ymd};
+use tokio_rustls::rustls::HandshakeKind;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 
 use crate::support::client::{Call, Client};
@@ -232,6 +233,40 @@ async fn a_header_decides_alone() {
             .collect();
         let seen = statuses(&rig, &server, shows, &headers).await;
         assert_eq!(seen, expected, "{} {headers:?}", shows.is_some());
+    }
+}
+
+/// A session that was resumed would bring its certificate along without anybody looking at it.
+#[tokio::test]
+async fn sessions_are_resumed_only_where_no_certificate_is_asked_for() {
+    let (server, clients) = (Authority::new(), Authority::new());
+    let asks = rig(&server, &clients, "").await;
+    let folder = tempfile::tempdir().expect("a folder");
+    server
+        .sign(vec![dns("localhost")])
+        .write(folder.path(), "server");
+    let folder = folder.path().display();
+    let tls = format!("certificate = \"{folder}/server.pem\", key = \"{folder}/server.key\"");
+    let does_not = Rig::with("", &format!("[listener]\ntls = {{ {tls} }}")).await;
+    let etl = clients.sign(vec![dns("etl.example.com")]);
+    for version in [&TLS12, &TLS13] {
+        for (rig, again) in [
+            (&asks, HandshakeKind::Full),
+            (&does_not, HandshakeKind::Resumed),
+        ] {
+            let connector = server.client(&[version], Some(&etl), &[]);
+            for kind in [HandshakeKind::Full, again] {
+                let stream = connect(&connector, rig.address).await.expect("open");
+                assert_eq!(
+                    stream.get_ref().1.handshake_kind(),
+                    Some(kind),
+                    "{version:?}"
+                );
+                let mut client = Client::over(stream);
+                let list = Call::get(&api("/tasks")).login("admin", PASSWORD);
+                assert_eq!(client.call(&list).await.expect("answered").status, 200);
+            }
+        }
     }
 }
 
