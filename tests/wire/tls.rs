@@ -446,6 +446,10 @@ async fn certificates_that_cannot_be_used_are_told_and_stop_nothing() {
             !good && text.contains(told) && text.contains("broken.pem"),
             "{text}"
         );
+        // A file of a configuration that was refused is watched all the same.
+        std::fs::write(&broken, Authority::new().pem()).expect("written");
+        says(&gateway, &["configuration reloaded", "\"generation\":2"]).await;
+        std::fs::remove_file(&broken).expect("there");
     }
 }
 
