@@ -29,6 +29,12 @@ pub enum Unusable {
     /// The key of another certificate.
     #[error("this private key does not fit the certificate")]
     Mismatch,
+    /// Something besides certificates where authorities stand.
+    #[error("there is something else than certificates in it; it names authorities only")]
+    Mixed,
+    /// A certificate that cannot stand for an authority.
+    #[error("a certificate in it cannot be trusted as an authority's")]
+    NoAuthority,
 }
 
 /// The certificates of a file or of a peer, each of which can be read.

@@ -63,10 +63,10 @@ fn beyond_the_text(config: &Config) -> (Vec<String>, Vec<String>) {
     let now = wall_clock();
     let mut warnings = Vec::new();
     if let Ok(Some(tls)) = &tls {
-        warnings.extend(tls.warnings(now));
+        warnings.extend(tls.files().warnings(now));
     }
     if let Ok(trust) = &trust {
-        warnings.extend(trust.warnings(now));
+        warnings.extend(trust.files().warnings(now));
     }
     let is_unused = config.upstream.tls != UpstreamTls::default();
     if is_unused

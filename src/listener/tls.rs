@@ -4,18 +4,17 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use pingora::protocols::l4::stream::Stream as L4Stream;
 use rustls::crypto::{CryptoProvider, ring};
-use rustls::pki_types::UnixTime;
+use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::danger::ClientCertVerifier;
-use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
-use rustls::sign::CertifiedKey;
-use rustls::{RootCertStore, ServerConfig, version};
+use rustls::server::{NoServerSessionStorage, VerifierBuilderError, WebPkiClientVerifier};
+use rustls::sign::SingleCertAndKey;
+use rustls::{ServerConfig, version};
 use tokio_rustls::TlsAcceptor;
 
 use super::encrypted::Encrypted;
-use crate::certificate::{self, Chain, Name, Unusable};
+use crate::certificate::{self, Chain, Files, Name, Unusable};
 
 /// HTTP/2 is not offered: every byte of a header is checked, and Druid's clients need none.
 const PROTOCOL: &[u8] = b"http/1.1";
@@ -39,8 +38,8 @@ enum Reason {
     Unusable(#[from] Unusable),
     #[error("rustls cannot use it")]
     Rustls(#[from] rustls::Error),
-    #[error("its certificates cannot be trusted")]
-    Roots(#[from] rustls::server::VerifierBuilderError),
+    #[error("rustls cannot use it")]
+    Verifier(#[from] VerifierBuilderError),
 }
 
 /// Where a listener's certificate is, and whose clients' certificates it takes.
@@ -67,7 +66,7 @@ pub struct ClientFiles<'a> {
 pub struct Tls {
     acceptor: TlsAcceptor,
     clients: Option<Arc<dyn ClientCertVerifier>>,
-    files: Vec<(PathBuf, Chain)>,
+    files: Files,
 }
 
 impl std::fmt::Debug for Tls {
@@ -87,17 +86,17 @@ impl Tls {
             .and_then(|text| Ok(Chain::from_pem(&text)?))
             .map_err(|reason| unusable(from.certificate, reason))?;
         let own = read(from.key)
-            .and_then(|text| pair(&chain, &text, &provider))
+            .and_then(|text| Ok(certificate::pair(&chain, &text, &provider)?))
             .map_err(|reason| unusable(from.key, reason))?;
-        let mut files = vec![(from.certificate.to_owned(), chain)];
+        let mut files = Files::default();
+        files.push(from.certificate, chain);
         let mut clients = None;
         if let Some(asked) = from.clients {
-            let failed = |reason| unusable(asked.ca, reason);
-            let chain = read(asked.ca)
-                .and_then(|text| Ok(Chain::from_pem(&text)?))
-                .map_err(failed)?;
-            clients = Some(verifier(&chain, asked.required, &provider).map_err(failed)?);
-            files.push((asked.ca.to_owned(), chain));
+            let (verifier, chain) = read(asked.ca)
+                .and_then(|text| verifier(&text, asked.required, &provider))
+                .map_err(|reason| unusable(asked.ca, reason))?;
+            clients = Some(verifier);
+            files.push(asked.ca, chain);
         }
         let config = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&version::TLS12, &version::TLS13])
@@ -106,7 +105,7 @@ impl Tls {
             Some(verifier) => config.with_client_cert_verifier(verifier.clone()),
             None => config.with_no_client_auth(),
         }
-        .with_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(own)));
+        .with_cert_resolver(Arc::new(SingleCertAndKey::from(own)));
         config.alpn_protocols = vec![PROTOCOL.to_vec()];
         if clients.is_some() {
             // A resumed session brings its certificate along unverified: it could have expired
@@ -121,19 +120,9 @@ impl Tls {
         })
     }
 
-    /// A sentence for each certificate that is out of date, or will be within 14 days.
-    pub fn warnings(&self, now: Timestamp) -> Vec<String> {
-        let of_file = |(path, chain): &(PathBuf, Chain)| {
-            let tell = |warning| format!("{}: {warning}", path.display());
-            chain.warnings(now).map(tell).collect::<Vec<_>>()
-        };
-        self.files.iter().flat_map(of_file).collect()
-    }
-
-    /// The files of certificates, and when the first certificate in each ends.
-    pub fn ends(&self) -> impl Iterator<Item = (&Path, Timestamp)> {
-        let files = self.files.iter();
-        files.map(|(path, chain)| (path.as_path(), chain.end()))
+    /// The files of certificates that were read.
+    pub fn files(&self) -> &Files {
+        &self.files
     }
 
     /// Runs a handshake; a client that does not come through gets its alert, and what is left of
@@ -157,33 +146,18 @@ impl Tls {
 }
 
 fn verifier(
-    chain: &Chain,
+    text: &[u8],
     required: bool,
     provider: &Arc<CryptoProvider>,
-) -> Result<Arc<dyn ClientCertVerifier>, Reason> {
-    let mut roots = RootCertStore::empty();
-    for root in chain.certificates() {
-        roots.add(root.clone())?;
-    }
+) -> Result<(Arc<dyn ClientCertVerifier>, Chain), Reason> {
+    let (roots, chain) = certificate::authorities(text)?;
     let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone());
     let builder = if required {
         builder
     } else {
         builder.allow_unauthenticated()
     };
-    Ok(builder.build()?)
-}
-
-fn pair(chain: &Chain, key: &[u8], provider: &CryptoProvider) -> Result<CertifiedKey, Reason> {
-    let key = certificate::key(key)?;
-    CertifiedKey::from_der(chain.certificates().to_vec(), key, provider).map_err(|error| {
-        match error {
-            rustls::Error::InconsistentKeys(_) => Unusable::Mismatch.into(),
-            // Its text could hold a part of the key.
-            rustls::Error::General(_) => Unusable::BrokenKey.into(),
-            other => other.into(),
-        }
-    })
+    Ok((builder.build()?, chain))
 }
 
 #[expect(
@@ -217,7 +191,7 @@ pub(super) struct Presented {
 
 impl Presented {
     fn new(
-        shown: Vec<rustls::pki_types::CertificateDer<'static>>,
+        shown: Vec<CertificateDer<'static>>,
         vouched_by: Arc<dyn ClientCertVerifier>,
     ) -> Presented {
         let names = match shown.first().map(|own| certificate::names(own)) {
@@ -266,6 +240,7 @@ impl Presented {
 mod tests {
     use std::time::Duration;
 
+    use jiff::Timestamp;
     use rcgen::{
         BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
     };

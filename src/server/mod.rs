@@ -131,8 +131,8 @@ impl admin::Source for State {
             .zip(view.states())
             .enumerate();
         let tls = self.listener.tls();
-        let own = tls.iter().flat_map(|tls| tls.ends());
-        let ends = own.chain(generation.overlords.trust().ends());
+        let own = tls.iter().flat_map(|tls| tls.files().ends());
+        let ends = own.chain(generation.overlords.trust().files().ends());
         Readings {
             certificates: ends
                 .map(|(path, end)| (path.display().to_string(), end.as_second()))
@@ -343,8 +343,8 @@ impl Server {
 /// Says which certificates are out of date, or will be soon.
 fn warn(tls: Option<&Tls>, upstream: &Upstream) {
     let now = wall_clock();
-    let own = tls.map_or_else(Vec::new, |tls| tls.warnings(now));
-    for warning in own.iter().chain(&upstream.overlords.trust().warnings(now)) {
+    let own = tls.iter().flat_map(|tls| tls.files().warnings(now));
+    for warning in own.chain(upstream.overlords.trust().files().warnings(now)) {
         tracing::warn!(warning, "a certificate has to be replaced");
     }
 }

@@ -3,15 +3,12 @@
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use jiff::Timestamp;
 use pingora::connectors::ConnectorOptions;
 use pingora::connectors::http::Connector;
-use rustls::RootCertStore;
 use rustls::crypto::ring;
-use rustls::sign::CertifiedKey;
 use sha2::{Digest as _, Sha256};
 
-use crate::certificate::{self, Chain, Unusable};
+use crate::certificate::{self, Chain, Files, Unusable};
 
 /// Upstream connections that are kept, in all.
 const POOL_SIZE: usize = 128;
@@ -44,11 +41,9 @@ enum Reason {
     Read(#[from] io::Error),
     #[error(transparent)]
     Unusable(#[from] Unusable),
-    #[error("rustls cannot use it")]
-    Rustls(#[from] rustls::Error),
     #[error("its name is not UTF-8")]
     Name,
-    #[error("Pingora cannot use it, or the system's certificates")]
+    #[error("Pingora's connector cannot use it")]
     Pingora,
 }
 
@@ -56,7 +51,7 @@ enum Reason {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trust {
     settings: TlsSettings,
-    files: Vec<(PathBuf, Chain)>,
+    files: Files,
     key: Option<[u8; 32]>,
 }
 
@@ -69,14 +64,14 @@ impl Trust {
     pub fn read(settings: &TlsSettings) -> Result<Trust, TrustError> {
         let mut trust = Trust {
             settings: settings.clone(),
-            files: Vec::new(),
+            files: Files::default(),
             key: None,
         };
         if let Some(path) = &settings.ca {
-            let chain = read(path)
-                .and_then(|text| authorities(&text))
+            let (_, chain) = read(path)
+                .and_then(|text| Ok(certificate::authorities(&text)?))
                 .map_err(|reason| unusable(path, reason))?;
-            trust.files.push((path.clone(), chain));
+            trust.files.push(path, chain);
         }
         if let Some((path, key_path)) = &settings.certificate {
             let chain = read(path)
@@ -86,24 +81,14 @@ impl Trust {
                 .and_then(|text| fitting(&chain, &text))
                 .map_err(|reason| unusable(key_path, reason))?;
             trust.key = Some(key);
-            trust.files.push((path.clone(), chain));
+            trust.files.push(path, chain);
         }
         Ok(trust)
     }
 
-    /// A sentence for each certificate that is out of date, or will be within 14 days.
-    pub fn warnings(&self, now: Timestamp) -> Vec<String> {
-        let of_file = |(path, chain): &(PathBuf, Chain)| {
-            let tell = |warning| format!("{}: {warning}", path.display());
-            chain.warnings(now).map(tell).collect::<Vec<_>>()
-        };
-        self.files.iter().flat_map(of_file).collect()
-    }
-
-    /// The files of certificates, and when the first certificate in each ends.
-    pub fn ends(&self) -> impl Iterator<Item = (&Path, Timestamp)> {
-        let files = self.files.iter();
-        files.map(|(path, chain)| (path.as_path(), chain.end()))
+    /// The files of certificates that were read.
+    pub fn files(&self) -> &Files {
+        &self.files
     }
 
     /// The name that a node's certificate must have, and that the node is asked for.
@@ -138,28 +123,10 @@ impl Trust {
     }
 }
 
-/// Every certificate must be usable as a root, and there must be nothing else in the file, as
-/// Pingora will have it.
-fn authorities(text: &[u8]) -> Result<Chain, Reason> {
-    let chain = Chain::from_pem(text)?;
-    let mut roots = RootCertStore::empty();
-    for root in chain.certificates() {
-        roots.add(root.clone())?;
-    }
-    Ok(chain)
-}
-
 /// The key's hash, if it is the certificate's.
 fn fitting(chain: &Chain, text: &[u8]) -> Result<[u8; 32], Reason> {
-    let key = certificate::key(text)?;
-    let own = chain.certificates().to_vec();
-    match CertifiedKey::from_der(own, key, &ring::default_provider()) {
-        Ok(_) => Ok(Sha256::digest(text).into()),
-        Err(rustls::Error::InconsistentKeys(_)) => Err(Unusable::Mismatch.into()),
-        // Its text could hold a part of the key.
-        Err(rustls::Error::General(_)) => Err(Unusable::BrokenKey.into()),
-        Err(other) => Err(other.into()),
-    }
+    certificate::pair(chain, text, &ring::default_provider())?;
+    Ok(Sha256::digest(text).into())
 }
 
 #[expect(
