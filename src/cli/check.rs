@@ -68,14 +68,9 @@ fn beyond_the_text(config: &Config) -> (Vec<String>, Vec<String>) {
     if let Ok(trust) = &trust {
         warnings.extend(trust.files().warnings(now));
     }
-    let is_unused = config.upstream.tls != UpstreamTls::default();
-    if is_unused
-        && config
-            .upstream
-            .overlords
-            .iter()
-            .all(|overlord| !overlord.tls)
-    {
+    let asked_for = config.upstream.tls != UpstreamTls::default();
+    let mut overlords = config.upstream.overlords.iter();
+    if asked_for && overlords.all(|overlord| !overlord.tls) {
         warnings.push("`upstream.tls` is for nothing: no Overlord is `https`".to_owned());
     }
     let problems = [
