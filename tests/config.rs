@@ -160,7 +160,7 @@ certificates = ["dns:ETL.example.com"]
         (other("\"dns:o\", \"dns:o\""), "stands for a user already"),
         (other("\"dns:*.example.com\""), "without wildcards"),
         (other("\"etl.example.com\""), "a name in a certificate is"),
-        (other(""), "`password` is missing"),
+        (other(""), "this names nobody"),
         (plain.clone(), "`listener.tls` has no `client_ca`"),
         (
             plain.replace(

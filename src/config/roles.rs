@@ -1,13 +1,12 @@
 //! `[[user]]`, `[[role]]` and `[[rate_limit]]`.
 
-use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use super::User;
 use super::table::{Table, nearest};
-use crate::certificate::Name;
+use super::tls::certificates;
 use crate::druid::DataSourcePattern;
 use crate::policy::{Grant, Role};
 use crate::quota::{KeyPart, Rate, RateLimit};
@@ -108,38 +107,18 @@ fn grant(table: Table<'_, '_>) -> Option<Grant> {
     })
 }
 
-/// The names in certificates that are a user's.
-fn certificates(table: &Table<'_, '_>, taken: &RefCell<BTreeSet<Name>>, asks: bool) -> Vec<Name> {
-    let name = |text: &str| {
-        let name = text.parse::<Name>().map_err(|error| error.to_string())?;
-        if taken.borrow_mut().insert(name.clone()) {
-            return Ok(name);
-        }
-        Err(format!("`{name}` stands for a user already"))
-    };
-    let names = table.list("certificates", name);
-    if names.is_some() && !asks {
-        table.wrong_value(
-            "certificates",
-            "no client is asked for a certificate: `listener.tls` has no `client_ca`",
-            None,
-        );
-    }
-    names.unwrap_or_default()
-}
-
 /// `[[user]]`; `asks` says whether clients are asked for certificates.
 pub(super) fn users(root: &Table<'_, '_>, roles: &[Role], asks: bool) -> Vec<User> {
     let mut taken = BTreeSet::new();
-    let taken_certificates = RefCell::default();
+    let mut taken_names = BTreeSet::new();
     let mut users = Vec::new();
     for table in root.tables("user") {
         let name = name(&table, &mut taken);
-        let certificates = certificates(&table, &taken_certificates, asks);
-        let password = if table.is_empty_list("certificates") || !table.has("certificates") {
-            table.required("password")
-        } else {
+        let certificates = certificates(&table, &mut taken_names, asks);
+        let password = if certificates.is_some() {
             table.text("password")
+        } else {
+            table.required("password")
         };
         if password
             .as_deref()
@@ -163,7 +142,7 @@ pub(super) fn users(root: &Table<'_, '_>, roles: &[Role], asks: bool) -> Vec<Use
             users.push(User {
                 name,
                 password,
-                certificates,
+                certificates: certificates.unwrap_or_default(),
                 roles: held.unwrap_or_default(),
             });
         }

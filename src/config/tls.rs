@@ -1,9 +1,11 @@
 //! TLS: what the listener shows and asks for, and whom the Overlords are believed by.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
 use super::table::Table;
+use crate::certificate::Name;
 
 /// `listener.tls`
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,4 +115,28 @@ pub(super) fn upstream(table: Table<'_, '_>) -> UpstreamTls {
         certificate: certificate.zip(key),
         server_name,
     }
+}
+
+/// The names in certificates that are a user's, none of which is another's. `None`: it has none.
+/// `asks` says whether clients are asked for certificates at all.
+pub(super) fn certificates(
+    table: &Table<'_, '_>,
+    taken: &mut BTreeSet<Name>,
+    asks: bool,
+) -> Option<Vec<Name>> {
+    const KEY: &str = "certificates";
+    if table.is_empty_list(KEY) {
+        table.wrong_value(KEY, "this names nobody", None);
+    }
+    let names = table.list(KEY, str::parse::<Name>)?;
+    if !asks {
+        let message = "no client is asked for a certificate: `listener.tls` has no `client_ca`";
+        table.wrong_value(KEY, message, None);
+    }
+    for name in &names {
+        if !taken.insert(name.clone()) {
+            table.wrong_value(KEY, format!("`{name}` stands for a user already"), None);
+        }
+    }
+    Some(names)
 }

@@ -95,9 +95,10 @@ impl Gateway {
         generation: &Generation,
         record: &Record<'_>,
     ) -> Login {
-        let Ok(credentials) = head::credentials(session, arrival) else {
+        let Ok(credentials) = head::credentials(session) else {
             return Login::Absent;
         };
+        let credentials = head::or_certificate(credentials, arrival);
         if let Credentials::Certificate(names) = &credentials {
             let who = generation.certificates.who(names);
             if who.is_none() {

@@ -37,18 +37,20 @@ pub(super) fn head(session: &ServerSession, arrival: &Arrival) -> Head {
     }
 }
 
-/// What the client says it is. A header decides alone: behind a wrong password no certificate is
-/// asked, or a guess would end as a login.
-pub(super) fn credentials(
-    session: &ServerSession,
-    arrival: &Arrival,
-) -> Result<Credentials, InvalidCredentials> {
+/// What the client says it is.
+pub(super) fn credentials(session: &ServerSession) -> Result<Credentials, InvalidCredentials> {
     match session.req_header().headers.get(header::AUTHORIZATION) {
-        None => Ok(arrival
-            .certificate
-            .clone()
-            .map_or(Credentials::Absent, Credentials::Certificate)),
+        None => Ok(Credentials::Absent),
         Some(value) => Credentials::from_authorization(value.as_bytes()),
+    }
+}
+
+/// What a client is taken for that may have shown a certificate. A header decides alone: behind a
+/// wrong password no certificate is asked, or a guess would end as a login.
+pub(super) fn or_certificate(said: Credentials, arrival: &Arrival) -> Credentials {
+    match (said, &arrival.certificate) {
+        (Credentials::Absent, Some(names)) => Credentials::Certificate(names.clone()),
+        (said, _) => said,
     }
 }
 
