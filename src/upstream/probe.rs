@@ -83,12 +83,23 @@ impl Overlords {
             && let Some(node) = self.settings.nodes.get(index)
         {
             let overlord = node.authority();
-            tracing::warn!(
-                overlord,
-                tls = node.tls,
-                reason,
-                "an Overlord cannot be asked"
-            );
+            match distrust(&reason) {
+                Some(reason) => {
+                    tracing::warn!(
+                        overlord,
+                        reason,
+                        "an Overlord's certificate is not believed"
+                    );
+                }
+                None => {
+                    tracing::warn!(
+                        overlord,
+                        tls = node.tls,
+                        reason,
+                        "an Overlord cannot be asked"
+                    );
+                }
+            }
             *told = kind;
         }
     }
@@ -132,4 +143,11 @@ fn reason(error: &SendError) -> String {
         source = cause.source();
     }
     text
+}
+
+/// What rustls has against a node's certificate, out of all that Pingora puts around it.
+fn distrust(reason: &str) -> Option<&str> {
+    let (_, reason) = reason.split_once("invalid peer certificate: ")?;
+    let end = reason.find(", SNI: ").unwrap_or(reason.len());
+    reason.get(..end)
 }

@@ -351,8 +351,8 @@ async fn an_overlord_is_believed_by_its_certificate() {
             says(
                 &gateway,
                 &[
-                    "an Overlord cannot be asked",
-                    &node.port().to_string(),
+                    "an Overlord",
+                    &format!("\"overlord\":\"localhost:{}\"", node.port()),
                     told,
                 ],
             )
@@ -405,7 +405,14 @@ async fn new_authorities_for_the_overlords_are_taken_when_their_file_changes() {
     let node = own.terminate_before(overlord.address(), None).await;
     let tls = format!("tls = {{ ca = \"{}\" }}", path.display());
     let gateway = before(&[node], &tls, folder.path()).await;
-    says(&gateway, &["an Overlord cannot be asked", "UnknownIssuer"]).await;
+    says(
+        &gateway,
+        &[
+            "an Overlord's certificate is not believed",
+            "\"reason\":\"UnknownIssuer\"",
+        ],
+    )
+    .await;
     assert_eq!(submit(&gateway).await.status, 503);
     std::fs::write(&path, new.pem()).expect("written");
     says(&gateway, &["configuration reloaded"]).await;
