@@ -17,6 +17,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("json", 0),
     ("finding", 0),
     ("route", 1),
+    ("certificate", 1),
     ("caller", 1),
     ("spec", 1),
     ("schema", 2),
@@ -58,6 +59,8 @@ const OWNED: &[(&str, &[&str])] = &[
     ("governor::", &["quota"]),
     ("prometheus::", &["telemetry"]),
     ("argon2::", &["identity"]),
+    ("rustls::", &["listener", "upstream", "certificate"]),
+    ("x509_parser::", &["certificate"]),
 ];
 
 const LONGEST_FILE: usize = 400;

@@ -9,7 +9,7 @@
 
 use std::path::Path;
 
-use overgate::config::{Config, Problem};
+use overgate::config::{ClientCertificates, Config, Problem};
 
 fn read(text: &str) -> Result<Config, Vec<Problem>> {
     Config::from_toml(text, &|reference| Ok(reference.to_owned()))
@@ -43,10 +43,15 @@ fn the_reference_shows_every_key() {
         .replace("\n# token", "\ntoken");
     let text = text
         .replace("\n# credentials", "\ncredentials")
-        .replace("\n# ca =", "\nca =");
+        .replace("\n# certificates =", "\ncertificates =");
     let all = read(&text).expect("good");
-    assert!(all.listener.tls.is_some() && all.admin.token.is_some());
-    assert!(all.upstream.credentials.is_some() && all.upstream.ca.is_some());
+    assert!(all.admin.token.is_some());
+    assert!(all.upstream.credentials.is_some() && all.upstream.tls.ca.is_some());
+    let own = all.listener.tls.expect("shown");
+    assert!(own.client_ca.is_some() && all.upstream.tls.server_name.is_some());
+    assert_eq!(own.client_certificates, ClientCertificates::Optional);
+    assert!(all.upstream.tls.certificate.is_some());
+    assert_eq!(all.users[0].certificates.len(), 3);
 }
 
 #[test]
@@ -114,6 +119,104 @@ rate = "many"
     assert_eq!(told.len(), expected.len(), "{told:#?}");
     let positions: Vec<(usize, usize)> = problems.iter().map(|p| (p.line, p.column)).collect();
     assert!(positions.is_sorted(), "in the order of the text");
+}
+
+#[test]
+fn certificates_are_told_apart() {
+    let start = r#"
+[upstream]
+overlords = ["https://a:8290"]
+tls = { ca = "file:ca.pem", server_name = "Overlord.Example" }
+[listener]
+tls = { certificate = "file:/x/server.pem", key = "server.key", client_ca = "ca.pem" }
+[[user]]
+name = "etl"
+certificates = ["dns:ETL.example.com"]
+"#;
+    let good = read(start).expect("good");
+    let own = good.listener.tls.as_ref().expect("there");
+    assert_eq!(own.certificate, Path::new("/x/server.pem"));
+    assert_eq!(own.client_certificates, ClientCertificates::Optional);
+    let files: Vec<String> = good
+        .files()
+        .iter()
+        .map(|f| f.display().to_string())
+        .collect();
+    assert_eq!(files, ["/x/server.pem", "server.key", "ca.pem", "ca.pem"]);
+    assert_eq!(
+        good.users[0].certificates[0].to_string(),
+        "dns:etl.example.com"
+    );
+    assert_eq!(good.users[0].password, None);
+    let other = |certificates: &str| {
+        format!("{start}[[user]]\nname = \"ops\"\ncertificates = [{certificates}]\n")
+    };
+    let plain = start.replace(", client_ca = \"ca.pem\"", "");
+    let cases = [
+        (
+            other("\"dns:etl.example.com\""),
+            "stands for a user already",
+        ),
+        (other("\"dns:o\", \"dns:o\""), "stands for a user already"),
+        (other("\"dns:*.example.com\""), "without wildcards"),
+        (other("\"etl.example.com\""), "a name in a certificate is"),
+        (other(""), "this names nobody"),
+        (plain.clone(), "`listener.tls` has no `client_ca`"),
+        (
+            plain.replace(
+                "server.key\"",
+                "server.key\", client_certificates = \"required\"",
+            ),
+            "without `client_ca`",
+        ),
+        (
+            start.replace("client_ca", "client_certificates = \"require\", client_ca"),
+            "did you mean `required`?",
+        ),
+        (
+            start.replace("key = \"server.key\", ", ""),
+            "`key` is missing",
+        ),
+        (
+            start.replace("file:/x/server.pem", "file:"),
+            "this is empty",
+        ),
+        (
+            start.replace("file:/x/server.pem", "env:CERT"),
+            "not the name of a variable",
+        ),
+        (
+            start.replace("server_name", "certificate = \"own.pem\", server_name"),
+            "go together",
+        ),
+        (
+            start.replace("server_name", "key = \"own.key\", server_name"),
+            "go together",
+        ),
+        (
+            start.replace("Overlord.Example", "https://x"),
+            "a name or an IP address",
+        ),
+        (
+            start.replace("Overlord.Example", "a..b"),
+            "a name or an IP address",
+        ),
+        (
+            start.replace("Overlord.Example", "a:8290"),
+            "a name or an IP address",
+        ),
+        (
+            start.replace("server_name", "verify = false, server_name"),
+            "there is no such key",
+        ),
+    ];
+    for (text, told) in cases {
+        let problems = read(&text).expect_err(told);
+        let one = problems
+            .iter()
+            .find(|problem| problem.to_string().contains(told));
+        assert!(one.is_some(), "{told}: {problems:?}");
+    }
 }
 
 #[test]

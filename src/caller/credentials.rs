@@ -1,9 +1,12 @@
 //! What a request claims about its sender, before anybody has checked it.
 
 use std::fmt;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+
+use crate::certificate::Name;
 
 /// The longest `Authorization` value that is looked at, in bytes.
 const LONGEST: usize = 8 * 1024;
@@ -20,6 +23,8 @@ pub enum Credentials {
         /// All that follows the first colon.
         password: String,
     },
+    /// No header, but a certificate that the listener has verified, with these names.
+    Certificate(Arc<[Name]>),
 }
 
 /// Credentials that no user can have sent: another scheme, bad base64, no colon, an empty password.
@@ -68,6 +73,7 @@ impl fmt::Debug for Credentials {
                 .debug_struct("Basic")
                 .field("username", username)
                 .finish_non_exhaustive(),
+            Credentials::Certificate(names) => f.debug_tuple("Certificate").field(names).finish(),
         }
     }
 }

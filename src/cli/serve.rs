@@ -49,7 +49,7 @@ pub(super) fn run(config: &Path) -> ExitCode {
                 | StartError::Credentials
                 | StartError::AdminNeedsToken(_)
                 | StartError::Tls(_)
-                | StartError::Ca(_) => ExitCode::from(UNUSABLE),
+                | StartError::Trust(_) => ExitCode::from(UNUSABLE),
                 StartError::Schema(_)
                 | StartError::Listen { .. }
                 | StartError::AccessLog { .. }

@@ -11,6 +11,7 @@ mod roles;
 mod secret;
 mod sections;
 mod table;
+mod tls;
 mod units;
 
 use std::net::SocketAddr;
@@ -23,7 +24,9 @@ use ipnet::IpNet;
 pub use problem::Problem;
 pub use reload::Watch;
 pub use secret::Secret;
+pub use tls::{ClientCertificates, ListenerTls, UpstreamTls};
 
+use crate::certificate::Name;
 use crate::druid::DruidVersion;
 use crate::finding::{Code, Level, Levels};
 use crate::policy::Role;
@@ -70,8 +73,8 @@ pub enum Mode {
 pub struct Listener {
     /// Where to listen, unless a parent process hands a socket over.
     pub address: SocketAddr,
-    /// Server certificate and key (PEM); plain HTTP without.
-    pub tls: Option<TlsFiles>,
+    /// TLS; plain HTTP without.
+    pub tls: Option<ListenerTls>,
     /// Proxies in front whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
     /// `Host` values that are served; empty: any.
@@ -98,15 +101,6 @@ pub struct Listener {
     pub write_timeout: Duration,
 }
 
-/// PEM files of a TLS listener.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TlsFiles {
-    /// The certificate chain.
-    pub certificate: PathBuf,
-    /// Its private key.
-    pub key: PathBuf,
-}
-
 /// `[admin]`
 #[derive(Debug, Clone, PartialEq)]
 pub struct Admin {
@@ -125,8 +119,8 @@ pub struct Upstream {
     pub druid_version: DruidVersion,
     /// The gateway's own login at Druid.
     pub credentials: Option<UpstreamCredentials>,
-    /// A file of CA certificates (PEM) for `https` Overlords; the system's store without.
-    pub ca: Option<PathBuf>,
+    /// How `https` Overlords are believed.
+    pub tls: UpstreamTls,
     /// How often each Overlord is asked whether it leads.
     pub probe_interval: Duration,
     /// Opening a connection, TLS included.
@@ -252,8 +246,10 @@ pub enum AccessLog {
 pub struct User {
     /// The name it logs in with.
     pub name: String,
-    /// Its password's argon2id hash (PHC string).
-    pub password: String,
+    /// Its password's argon2id hash (PHC string); without, it has certificates.
+    pub password: Option<String>,
+    /// Names in certificates that are this user's and nobody else's.
+    pub certificates: Vec<Name>,
     /// The names of its roles.
     pub roles: Vec<String>,
 }
@@ -296,6 +292,24 @@ impl Config {
         resolve: &dyn Fn(&str) -> Result<String, String>,
     ) -> Result<Config, Vec<Problem>> {
         sections::read(text, sections::Purpose::Serve(resolve))
+    }
+
+    /// The files whose content belongs to this configuration: certificates and keys.
+    pub fn files(&self) -> Vec<&Path> {
+        let own = self.listener.tls.as_ref();
+        let pair = self.upstream.tls.certificate.as_ref();
+        [
+            own.map(|tls| &tls.certificate),
+            own.map(|tls| &tls.key),
+            own.and_then(|tls| tls.client_ca.as_ref()),
+            self.upstream.tls.ca.as_ref(),
+            pair.map(|(certificate, _)| certificate),
+            pair.map(|(_, key)| key),
+        ]
+        .into_iter()
+        .flatten()
+        .map(PathBuf::as_path)
+        .collect()
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::User;
 use super::grants::grant;
 use super::table::{Table, nearest};
+use super::tls::certificates;
 use crate::policy::Role;
 use crate::quota::{KeyPart, Rate, RateLimit};
 use crate::route::Action;
@@ -93,13 +94,19 @@ pub(super) fn roles(root: &Table<'_, '_>) -> Vec<Role> {
     roles
 }
 
-/// `[[user]]`
-pub(super) fn users(root: &Table<'_, '_>, roles: &[Role]) -> Vec<User> {
+/// `[[user]]`; `asks` says whether clients are asked for certificates.
+pub(super) fn users(root: &Table<'_, '_>, roles: &[Role], asks: bool) -> Vec<User> {
     let mut taken = BTreeSet::new();
+    let mut taken_names = BTreeSet::new();
     let mut users = Vec::new();
     for table in root.tables("user") {
         let name = name(&table, &mut taken);
-        let password = table.required("password");
+        let certificates = certificates(&table, &mut taken_names, asks);
+        let password = if certificates.is_some() {
+            table.text("password")
+        } else {
+            table.required("password")
+        };
         if password
             .as_deref()
             .is_some_and(|hash| !hash.starts_with("$argon2id$"))
@@ -118,10 +125,11 @@ pub(super) fn users(root: &Table<'_, '_>, roles: &[Role]) -> Vec<User> {
                 .map_or_else(String::new, |word| format!("; did you mean `{word}`?"));
             Err(format!("there is no role `{}`{hint}", text.escape_debug()))
         });
-        if let (Some(name), Some(password)) = (name, password) {
+        if let Some(name) = name {
             users.push(User {
                 name,
                 password,
+                certificates: certificates.unwrap_or_default(),
                 roles: held.unwrap_or_default(),
             });
         }

@@ -2,7 +2,9 @@
 
 mod basic;
 mod cache;
+mod certificate;
 mod password;
 
 pub use basic::{Authenticator, Failure, InvalidUser, Users};
+pub use certificate::Certificates;
 pub use password::{HashError, hash_password};

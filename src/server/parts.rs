@@ -12,15 +12,15 @@ use tokio::net::TcpListener;
 
 use super::{StartError, Upstream, random, wall_clock};
 use crate::admission::{Enforcement, Snapshot};
-use crate::config::{self, AccessLog as LogTo, Config, Mode};
+use crate::config::{self, AccessLog as LogTo, ClientCertificates, Config, Mode};
 use crate::gateway::Generation;
-use crate::identity::Users;
+use crate::identity::{Certificates, Users};
 use crate::json::Limits;
-use crate::listener;
+use crate::listener::{self, ClientFiles, Tls, TlsError, TlsFiles};
 use crate::policy::PolicySet;
 use crate::quota::Limiter;
 use crate::telemetry::AccessLog;
-use crate::upstream::{Memory, Node, Overlords, Owners};
+use crate::upstream::{Memory, Node, Overlords, Owners, TlsSettings};
 
 pub(super) async fn socket(
     sockets: &mut ListenFd,
@@ -59,6 +59,49 @@ fn append(path: &Path) -> Result<std::fs::File, StartError> {
         })
 }
 
+/// The listener's certificates, read.
+///
+/// # Errors
+/// [`TlsError`]
+pub fn listener_tls(from: &config::Listener) -> Result<Option<Tls>, TlsError> {
+    let Some(tls) = &from.tls else {
+        return Ok(None);
+    };
+    let clients = tls.client_ca.as_deref().map(|ca| ClientFiles {
+        ca,
+        required: match tls.client_certificates {
+            ClientCertificates::Optional => false,
+            ClientCertificates::Required => true,
+        },
+    });
+    Tls::read(TlsFiles {
+        certificate: &tls.certificate,
+        key: &tls.key,
+        clients,
+    })
+    .map(Some)
+}
+
+/// Where the certificates for the Overlords are.
+pub fn upstream_tls(from: &config::Upstream) -> TlsSettings {
+    let config::UpstreamTls {
+        ca,
+        certificate,
+        server_name,
+    } = from.tls.clone();
+    TlsSettings {
+        ca,
+        certificate,
+        server_name,
+    }
+}
+
+/// Users as (name, hash, roles), of those that have a password.
+pub fn passwords(config: &Config) -> impl Iterator<Item = (String, String, Vec<String>)> + '_ {
+    let users = config.users.iter().cloned();
+    users.filter_map(|user| Some((user.name, user.password?, user.roles)))
+}
+
 pub(super) fn upstream(config: &Config, memory: &Memory) -> Result<Upstream, StartError> {
     let from = config.upstream.clone();
     let authorization = match &from.credentials {
@@ -80,7 +123,7 @@ pub(super) fn upstream(config: &Config, memory: &Memory) -> Result<Upstream, Sta
     let settings = crate::upstream::Settings {
         nodes: nodes.collect(),
         authorization,
-        ca: from.ca.clone(),
+        tls: upstream_tls(&from),
         probe_interval: from.probe_interval,
         connect_timeout: from.connect_timeout,
         response_timeout: from.response_timeout,
@@ -107,8 +150,8 @@ pub(super) fn generation(
     upstream: &Upstream,
     limiter: &Arc<Limiter>,
 ) -> Result<Generation, StartError> {
-    let users = config.users.iter().cloned();
-    let users = users.map(|user| (user.name, user.password, user.roles));
+    let certified = config.users.iter().cloned();
+    let certified = certified.map(|user| (user.name, user.certificates, user.roles));
     Ok(Generation {
         snapshot: Arc::new(Snapshot {
             generation: number,
@@ -127,7 +170,8 @@ pub(super) fn generation(
             max_body: config.validation.max_body_size,
             druid_version: config.upstream.druid_version,
         }),
-        users: Users::new(number, users)?,
+        users: Users::new(number, passwords(config))?,
+        certificates: Certificates::new(certified),
         overlords: upstream.overlords.clone(),
         owners: upstream.owners.clone(),
         settings: crate::gateway::Settings {
