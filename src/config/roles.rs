@@ -18,6 +18,7 @@ const ACTIONS: &[(&str, Action)] = &[
     ("shutdown", Action::Shutdown),
     ("manage", Action::Manage),
     ("admin", Action::Admin),
+    ("read-secrets", Action::ReadSecrets),
 ];
 
 const KEY_PARTS: &[(&str, KeyPart)] = &[

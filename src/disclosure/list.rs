@@ -144,7 +144,7 @@ impl TaskList {
             } else {
                 // `[` and `{`, `]` and `}` differ in one bit.
                 at += ahead(rest, |chunk| {
-                    let folded = chunk | LOW * 0x20;
+                    let folded = chunk | (LOW * 0x20);
                     has(chunk, b'"') | has(folded, b'{') | has(folded, b'}')
                 })?;
                 match bytes.get(at)? {

@@ -17,3 +17,14 @@ pub use whole::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the Overlord's answer is not of the form that this endpoint has")]
 pub struct Unexpected;
+
+/// What of a spec somebody may see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Show {
+    /// Nothing.
+    Hidden,
+    /// All but its secrets.
+    Sealed,
+    /// All of it.
+    Whole,
+}

@@ -1,5 +1,6 @@
 //! Short lists, reduced whole.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -8,8 +9,9 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::Unexpected;
+use super::{Show, Unexpected};
 use crate::druid::{DataSource, Owner};
+use crate::finding::sealed;
 use crate::spec::owner_in;
 
 /// An object's members in their order, duplicates kept, values as they came.
@@ -49,13 +51,20 @@ fn elements(text: &[u8]) -> Result<Vec<&RawValue>, Unexpected> {
     serde_json::from_slice(text).map_err(|_| Unexpected)
 }
 
-fn array<'a>(elements: impl IntoIterator<Item = &'a RawValue>) -> Vec<u8> {
+/// A list of what may be shown.
+fn array<'a>(elements: impl IntoIterator<Item = (&'a RawValue, Show)>) -> Vec<u8> {
     let mut out = vec![b'['];
-    for element in elements {
+    for (element, show) in elements {
+        let element = element.get().as_bytes();
+        let element = match show {
+            Show::Hidden => continue,
+            Show::Sealed => sealed(element).map_or(Cow::Borrowed(element), Cow::Owned),
+            Show::Whole => Cow::Borrowed(element),
+        };
         if out.len() > 1 {
             out.push(b',');
         }
-        out.extend_from_slice(element.get().as_bytes());
+        out.extend_from_slice(&element);
     }
     out.push(b']');
     out
@@ -128,7 +137,7 @@ pub fn supervisor_owners(text: &[u8]) -> Result<BTreeMap<String, Owner>, Unexpec
 ///
 /// # Errors
 /// [`Unexpected`]
-pub fn supervisors(text: &[u8], sees: impl Fn(&str) -> bool) -> Result<Vec<u8>, Unexpected> {
+pub fn supervisors(text: &[u8], show: impl Fn(&str) -> Show) -> Result<Vec<u8>, Unexpected> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Entry {
@@ -139,9 +148,7 @@ pub fn supervisors(text: &[u8], sees: impl Fn(&str) -> bool) -> Result<Vec<u8>, 
     for element in elements(text)? {
         let (Entry::Id(id) | Entry::Full { id }) =
             serde_json::from_str(element.get()).map_err(|_| Unexpected)?;
-        if sees(&id) {
-            kept.push(element);
-        }
+        kept.push((element, show(&id)));
     }
     Ok(array(kept))
 }
@@ -153,7 +160,7 @@ pub fn supervisors(text: &[u8], sees: impl Fn(&str) -> bool) -> Result<Vec<u8>, 
 /// [`Unexpected`]
 pub fn supervisor_history(
     text: &[u8],
-    sees: &dyn Fn(&DataSource) -> bool,
+    show: &dyn Fn(&DataSource) -> Show,
 ) -> Result<Option<Vec<u8>>, Unexpected> {
     #[derive(Deserialize)]
     struct Version {
@@ -162,12 +169,12 @@ pub fn supervisor_history(
     let mut kept = Vec::new();
     for element in elements(text)? {
         let version: Version = serde_json::from_str(element.get()).map_err(|_| Unexpected)?;
-        let visible = match version.spec.as_ref().map(owner_in) {
-            Some(Owner::DataSources(datasources)) => datasources.iter().all(sees),
-            Some(Owner::Unnamed) | None => false,
+        let show = match version.spec.as_ref().map(owner_in) {
+            Some(Owner::DataSources(datasources)) => datasources.iter().map(show).min(),
+            Some(Owner::Unnamed) | None => None,
         };
-        if visible {
-            kept.push(element);
+        if let Some(show @ (Show::Sealed | Show::Whole)) = show {
+            kept.push((element, show));
         }
     }
     Ok((!kept.is_empty()).then(|| array(kept)))
@@ -179,11 +186,11 @@ pub fn supervisor_history(
 /// [`Unexpected`]
 pub fn supervisor_histories(
     text: &[u8],
-    sees: &dyn Fn(&DataSource) -> bool,
+    show: &dyn Fn(&DataSource) -> Show,
 ) -> Result<Vec<u8>, Unexpected> {
     let mut kept = Vec::new();
     for (id, versions) in members(text)? {
-        if let Some(versions) = supervisor_history(versions.get().as_bytes(), sees)? {
+        if let Some(versions) = supervisor_history(versions.get().as_bytes(), show)? {
             kept.push((id, versions));
         }
     }
@@ -200,7 +207,7 @@ pub fn supervisor_histories(
 pub fn named_list(
     text: &[u8],
     name: &str,
-    sees: &dyn Fn(&DataSource) -> bool,
+    show: &dyn Fn(&DataSource) -> Show,
 ) -> Result<Vec<u8>, Unexpected> {
     #[derive(Deserialize)]
     struct Named {
@@ -219,9 +226,8 @@ pub fn named_list(
             let datasource = named
                 .datasource
                 .and_then(|name| name.parse::<DataSource>().ok());
-            if datasource.is_some_and(|datasource| sees(&datasource)) {
-                kept.push(element);
-            }
+            let show = datasource.map_or(Show::Hidden, |datasource| show(&datasource));
+            kept.push((element, show));
         }
         out.push((member, array(kept)));
     }
@@ -235,8 +241,16 @@ pub fn named_list(
 mod tests {
     use super::*;
 
-    fn only_a(datasource: &DataSource) -> bool {
-        datasource.as_str() == "a"
+    fn only_a(datasource: &DataSource) -> Show {
+        match datasource.as_str() {
+            "a" => Show::Whole,
+            "sealed" => Show::Sealed,
+            _ => Show::Hidden,
+        }
+    }
+
+    fn shown(is_shown: bool) -> Show {
+        if is_shown { Show::Whole } else { Show::Hidden }
     }
 
     fn text(bytes: Vec<u8>) -> String {
@@ -259,17 +273,19 @@ mod tests {
     #[test]
     fn supervisors_are_told_by_their_ids() {
         assert_eq!(
-            supervisors(br#"["a","b"]"#, |id| id == "a")
+            supervisors(br#"["a","b"]"#, |id| shown(id == "a"))
                 .map(text)
                 .as_deref(),
             Ok(r#"["a"]"#)
         );
         let full = br#"[{"id":"a","state":"RUNNING"},{"id":"b","spec":{}}]"#;
         assert_eq!(
-            supervisors(full, |id| id == "b").map(text).as_deref(),
+            supervisors(full, |id| shown(id == "b"))
+                .map(text)
+                .as_deref(),
             Ok(r#"[{"id":"b","spec":{}}]"#)
         );
-        assert_eq!(supervisors(b"[5]", |_| true), Err(Unexpected));
+        assert_eq!(supervisors(b"[5]", |_| Show::Whole), Err(Unexpected));
     }
 
     #[test]
@@ -309,6 +325,30 @@ mod tests {
         assert_eq!(
             supervisor_histories(all, &only_a).map(text).as_deref(),
             Ok(r#"{"x":[{"spec":{"dataSource":"a"}}]}"#)
+        );
+    }
+
+    #[test]
+    fn secrets_are_shown_to_those_who_may_read_them() {
+        let full = br#"[{"id":"a","password":"x"},{"id":"b","password":"x"},{"id":"c"}]"#;
+        let show = |id: &str| match id {
+            "a" => Show::Whole,
+            "b" => Show::Sealed,
+            _ => Show::Hidden,
+        };
+        assert_eq!(
+            supervisors(full, show).map(text).as_deref(),
+            Ok(r#"[{"id":"a","password":"x"},{"id":"b","password":"<masked by overgate>"}]"#)
+        );
+        let history = br#"[{"spec":{"dataSource":"a","pwd":"x"}},{"spec":{"dataSource":"sealed","pwd":"x"}},{"spec":{"dataSources":["a","sealed"],"pwd":"x"}},{"spec":{"dataSources":["a","b"]}}]"#;
+        let kept = supervisor_history(history, &only_a)
+            .expect("a list")
+            .map(text);
+        assert_eq!(
+            kept.as_deref(),
+            Some(
+                r#"[{"spec":{"dataSource":"a","pwd":"x"}},{"spec":{"dataSource":"sealed","pwd":"<masked by overgate>"}},{"spec":{"dataSources":["a","sealed"],"pwd":"<masked by overgate>"}}]"#
+            )
         );
     }
 

@@ -91,6 +91,7 @@ codes! {
     InvalidName "invalid-name" Error "A name or an id breaks the rule for names." "Answers 400" "\"dataSource\": \"a/b\"",
     WrapperArray "wrapper-array" Error "An object is written as an array of its type and its fields." "Reads it as the object" "[\"noop\", {}]",
     JvmContextKey "jvm-context-key" Error "A context key beginning with `druid.` becomes a property of the task's JVM." "Starts the task with it" "\"druid.indexer.runner.javaOpts\": \"…\"",
+    MaskedSecret "masked-secret" Error "A value is the mask that the gateway puts over a secret in what it shows." "Would overwrite the secret with it" "\"password\": \"<masked by overgate>\"",
     ConflictingDatasource "conflicting-datasource" Error "A spec names two different datasources where Druid reads one." "Takes the one in `spec`" "{\"spec\": {…}, \"dataSchema\": {…}}",
     NoopSupervisor "noop-supervisor" Error "A `NoopSupervisorSpec` replaces whatever supervisor has its id." "Stops that supervisor" "{\"type\": \"NoopSupervisorSpec\"}",
     ReservedId "reserved-id" Error "A supervisor's id begins with a prefix that Druid gives out itself." "Replaces Druid's own supervisor" "\"id\": \"autocompact__a\"",
@@ -119,8 +120,8 @@ impl Code {
     pub fn is_certain(self) -> bool {
         use Code::{
             AmbiguousEncoding, ConflictingDatasource, DuplicateKey, EmptyKey, ForbiddenCharacter,
-            InvalidName, JvmContextKey, MalformedJson, NoopSupervisor, ReservedId, TooComplex,
-            TooDeep, TooLong, TooManyValues, TrailingText, WrapperArray,
+            InvalidName, JvmContextKey, MalformedJson, MaskedSecret, NoopSupervisor, ReservedId,
+            TooComplex, TooDeep, TooLong, TooManyValues, TrailingText, WrapperArray,
         };
         matches!(
             self,
@@ -137,6 +138,7 @@ impl Code {
                 | InvalidName
                 | WrapperArray
                 | JvmContextKey
+                | MaskedSecret
                 | ConflictingDatasource
                 | NoopSupervisor
                 | ReservedId

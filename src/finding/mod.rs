@@ -2,12 +2,14 @@
 
 mod code;
 mod level;
+mod seal;
 mod secret;
 
 use serde::Serialize;
 
 pub use code::{CODES, Code, CodeRow, Severity};
 pub use level::{Level, Levels};
+pub use seal::{MASK, MASK_WORDS, sealed};
 pub use secret::{holds_secret, masked};
 
 use crate::json::{Document, Invalid, InvalidKind, Kind, Node, Position, Span};

@@ -40,7 +40,7 @@ const MISSPELLED: &[&str] = &["password", "secret", "passphrase", "credentials"]
 const HARMLESS: &[&str] = &["tokenize"];
 
 /// Below a secret these say how it is found, and not what it is: `{"type": "environment", "variable": …}`.
-const DESCRIBING: &[&str] = &["type", "variable"];
+pub(super) const DESCRIBING: &[&str] = &["type", "variable"];
 
 /// Do values under this name stay unsaid?
 pub fn is_secret_name(name: &str) -> bool {
@@ -77,7 +77,7 @@ pub fn holds_secret(node: Node<'_>) -> bool {
 
 /// Where secrets stand in a text, in order: before the `@` of an address, behind its `?` (signatures
 /// of a signed address), and behind `password=` or `api key:`.
-fn secrets_in(text: &[u8]) -> Vec<Range<usize>> {
+pub(super) fn secrets_in(text: &[u8]) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut at = 0;
     while let Some(sign) = text.get(at..).and_then(|rest| {
@@ -211,7 +211,7 @@ pub fn masked(text: &[u8]) -> Vec<u8> {
 }
 
 /// How many bytes of a string stand before its closing quote.
-fn string_end(text: &[u8]) -> usize {
+pub(super) fn string_end(text: &[u8]) -> usize {
     let mut is_escaped = false;
     let end = text.iter().position(|byte| {
         let ends = *byte == b'"' && !is_escaped;

@@ -73,6 +73,7 @@ impl Due {
             | Action::Shutdown
             | Action::Manage
             | Action::Admin
+            | Action::ReadSecrets
             | Action::Blocked => self.change,
         }
     }

@@ -13,6 +13,7 @@ mod answer;
 mod body;
 mod exchange;
 mod generation;
+mod gzip;
 mod head;
 mod problem;
 mod reduce;

@@ -15,10 +15,11 @@ use super::problem::Problem;
 use crate::admission::Rejection;
 use crate::caller::Principal;
 use crate::disclosure::{
-    Unexpected, members_with, named_list, statuses, supervisor_histories, supervisor_history,
+    Show, Unexpected, members_with, named_list, statuses, supervisor_histories, supervisor_history,
     supervisor_owners, supervisors,
 };
 use crate::druid::{DataSource, Owner, TaskId};
+use crate::finding::sealed;
 use crate::policy::Sight;
 use crate::route::{Action, Disclosure, PREFIX, Route};
 use crate::upstream::{Failure, Owners, Plan, Request, Trail, Whole};
@@ -57,8 +58,15 @@ impl Gateway {
         if head.fields.headers.contains_key(header::CONTENT_ENCODING) {
             return Err(Unexpected.into());
         }
-        let sight = generation.snapshot.policies.sight(principal, Action::Read);
-        let sees = |datasource: &DataSource| sight.sees(datasource);
+        let policies = &generation.snapshot.policies;
+        let sight = policies.sight(principal, Action::Read);
+        let secrets = policies.sight(principal, Action::ReadSecrets);
+        let show =
+            |datasource: &DataSource| match (sight.sees(datasource), secrets.sees(datasource)) {
+                (false, _) => Show::Hidden,
+                (true, false) => Show::Sealed,
+                (true, true) => Show::Whole,
+            };
         let reduced = match route.endpoint.disclosure {
             Disclosure::TaskStatuses => {
                 let ids = members_with(text)?;
@@ -80,19 +88,25 @@ impl Gateway {
                     .await;
                 record.upstream(trail, overlords.nodes(), begun.elapsed());
                 let owners = supervisor_owners(&all?.body)?;
-                supervisors(text, |id| {
-                    owners
-                        .get(id)
-                        .is_some_and(|owner| is_visible(owner, &sight))
+                supervisors(text, |id| match owners.get(id) {
+                    Some(owner) if is_visible(owner, &sight) => {
+                        if is_visible(owner, &secrets) {
+                            Show::Whole
+                        } else {
+                            Show::Sealed
+                        }
+                    }
+                    Some(_) | None => Show::Hidden,
                 })?
             }
-            Disclosure::SupervisorHistory => match supervisor_history(text, &sees)? {
+            Disclosure::SupervisorHistory => match supervisor_history(text, &show)? {
                 Some(history) => history,
                 None => return Err(Box::new(Rejection::UnknownSupervisor.into())),
             },
-            Disclosure::SupervisorHistories => supervisor_histories(text, &sees)?,
-            Disclosure::CompactionConfigs => named_list(text, "compactionConfigs", &sees)?,
-            Disclosure::CompactionStatuses => named_list(text, "latestStatus", &sees)?,
+            Disclosure::SupervisorHistories => supervisor_histories(text, &show)?,
+            Disclosure::CompactionConfigs => named_list(text, "compactionConfigs", &show)?,
+            Disclosure::CompactionStatuses => named_list(text, "latestStatus", &show)?,
+            Disclosure::Payload => sealed(text).unwrap_or_else(|| text.to_vec()),
             Disclosure::Whole | Disclosure::TaskList => text.to_vec(),
         };
         Ok(reduced.into())

@@ -8,12 +8,14 @@ use tokio::time::{Instant, timeout_at};
 use super::answer::{Length, Reply};
 use super::exchange::{Gateway, Record};
 use super::generation::Generation;
+use super::gzip::{Gzip, compressed, is_gzip, wants_gzip};
 use super::problem::Problem;
 use super::reduce::LARGEST;
 use super::submit::{failed, refused_by_druid};
 use crate::caller::Principal;
 use crate::disclosure::TaskList;
 use crate::druid::DataSource;
+use crate::policy::Permit;
 use crate::route::{Action, Disclosure, Operation, Repeat, Route};
 use crate::upstream::{Answer, Head, Plan, Request, Trail, Whole};
 
@@ -34,11 +36,7 @@ pub(super) fn forwarded_fields(
     if let Some(accept) = headers.get(header::ACCEPT) {
         fields.push((header::ACCEPT, accept.clone()));
     }
-    let wants_gzip = headers
-        .get(header::ACCEPT_ENCODING)
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|value| value.split(',').any(|coding| coding.trim() == "gzip"));
-    if may_be_compressed && wants_gzip {
+    if may_be_compressed && wants_gzip(session) {
         fields.push((header::ACCEPT_ENCODING, HeaderValue::from_static("gzip")));
     }
     let author = crate::route::encode_segment(principal.name());
@@ -64,6 +62,7 @@ impl Gateway {
         &self,
         session: &mut ServerSession,
         principal: &Principal,
+        permit: &Permit,
         route: &Route,
         body: Option<Bytes>,
         generation: &Generation,
@@ -77,19 +76,43 @@ impl Gateway {
             .query
             .get("datasource")
             .and_then(|name| name.parse::<DataSource>().ok());
-        let whole = match endpoint.disclosure {
-            Disclosure::Whole => true,
-            // Whose list is asked for by name is filtered by us where Druid ignores the name.
-            Disclosure::TaskList => {
-                wanted.is_none() && policies.sight(principal, Action::Read).sees_all()
+        let secrets = policies.sight(principal, Action::ReadSecrets);
+        // Of lists only what was asked for in full holds specs.
+        let seals = match endpoint.disclosure {
+            Disclosure::Payload => match permit.datasources() {
+                [] => !secrets.sees_all(),
+                own => !own.iter().all(|own| secrets.sees(own)),
+            },
+            Disclosure::Supervisors => {
+                let holds = ["full", "system"]
+                    .iter()
+                    .any(|key| route.query.get(key).is_some());
+                holds && !secrets.sees_all()
             }
-            Disclosure::TaskStatuses
-            | Disclosure::Supervisors
-            | Disclosure::SupervisorHistories
+            Disclosure::SupervisorHistories
             | Disclosure::SupervisorHistory
-            | Disclosure::CompactionConfigs
-            | Disclosure::CompactionStatuses => policies.sight(principal, Action::Read).sees_all(),
+            | Disclosure::CompactionConfigs => !secrets.sees_all(),
+            Disclosure::Whole
+            | Disclosure::TaskList
+            | Disclosure::TaskStatuses
+            | Disclosure::CompactionStatuses => false,
         };
+        let whole = !seals
+            && match endpoint.disclosure {
+                Disclosure::Whole | Disclosure::Payload => true,
+                // Whose list is asked for by name is filtered by us where Druid ignores the name.
+                Disclosure::TaskList => {
+                    wanted.is_none() && policies.sight(principal, Action::Read).sees_all()
+                }
+                Disclosure::TaskStatuses
+                | Disclosure::Supervisors
+                | Disclosure::SupervisorHistories
+                | Disclosure::SupervisorHistory
+                | Disclosure::CompactionConfigs
+                | Disclosure::CompactionStatuses => {
+                    policies.sight(principal, Action::Read).sees_all()
+                }
+            };
         let request = Request {
             method: match endpoint.method {
                 "POST" => Method::POST,
@@ -127,8 +150,8 @@ impl Gateway {
                     .await;
                 return match reduced {
                     Ok(body) => {
-                        self.answer(session, adds(Reply::of(&read.head)), body, record)
-                            .await
+                        let (reply, body) = compressed(session, adds(Reply::of(&read.head)), body);
+                        self.answer(session, reply, body, record).await
                     }
                     Err(problem) => self.refuse_exchange(session, *problem, record).await,
                 };
@@ -218,20 +241,26 @@ impl Gateway {
                     .refuse_exchange(session, Problem::unexpected_answer(), record)
                     .await;
             }
-            first = Some(Bytes::from(out));
+            first = Some(out);
         }
+        // What is reduced came as it is; who asked for it compressed gets it so.
+        let mut gzip = (sees.is_some() && wants_gzip(session)).then(Gzip::new);
         let length = match (sees, declared_length(&answer)) {
             (None, Some(length)) => Length::Known(length),
             (None, None) | (Some(_), _) => Length::Unknown,
         };
-        let reply = adds(Reply::of(&answer.head));
+        let mut reply = adds(Reply::of(&answer.head));
+        if gzip.is_some() {
+            reply = is_gzip(reply);
+        }
         if !self.begin_answer(session, reply, length, record).await {
             return;
         }
-        if let Some(first) = first
-            && !self.write_piece(session, first, false, record).await
-        {
-            return;
+        if let Some(first) = first {
+            let first = Gzip::push(gzip.as_mut(), first);
+            if !self.write_piece(session, first, false, record).await {
+                return;
+            }
         }
         loop {
             let piece = match timeout_at(end, answer.chunk()).await {
@@ -240,7 +269,15 @@ impl Gateway {
             };
             let piece = match (piece, sees) {
                 (None, None) => return self.end(session, record).await,
-                (None, Some(_)) if list.is_done() => return self.end(session, record).await,
+                (None, Some(_)) if list.is_done() => {
+                    if let Some(gzip) = gzip {
+                        let last = gzip.end();
+                        if !self.write_piece(session, last, false, record).await {
+                            return;
+                        }
+                    }
+                    return self.end(session, record).await;
+                }
                 (None, Some(_)) => break,
                 (Some(piece), None) => piece,
                 (Some(piece), Some(sees)) => {
@@ -251,9 +288,12 @@ impl Gateway {
                     {
                         break;
                     }
-                    out.into()
+                    Gzip::push(gzip.as_mut(), out)
                 }
             };
+            if piece.is_empty() {
+                continue;
+            }
             if !self.write_piece(session, piece, false, record).await {
                 return;
             }

@@ -93,6 +93,7 @@ impl Gateway {
                 self.relay(
                     session,
                     &principal,
+                    &permit,
                     &route,
                     Some(body),
                     generation,
@@ -119,7 +120,7 @@ impl Gateway {
             }
             Forward::Relay { body } => {
                 self.relay(
-                    session, &principal, &route, body, generation, deadline, record, &adds,
+                    session, &principal, &permit, &route, body, generation, deadline, record, &adds,
                 )
                 .await;
             }

@@ -165,9 +165,12 @@ impl PolicySet {
             Action::Blocked => {
                 return Err(Denial::of(action, None));
             }
-            Action::Read | Action::Submit | Action::Shutdown | Action::Manage | Action::Admin => {
-                action
-            }
+            Action::Read
+            | Action::ReadSecrets
+            | Action::Submit
+            | Action::Shutdown
+            | Action::Manage
+            | Action::Admin => action,
         };
         self.grants(principal)
             .find(|(_, grant)| grant.allows(wanted))

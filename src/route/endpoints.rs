@@ -18,7 +18,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
     post("/task", Op::SubmitTask, Origin::Body, Action::Submit)
         .body(BodyUse::Spec(SpecKind::Task))
         .repeat(Repeat::AskFirst),
-    get("/task/{task}", Op::TaskPayload, Origin::Task),
+    get("/task/{task}", Op::TaskPayload, Origin::Task).reads(Disclosure::Payload),
     get("/task/{task}/status", Op::TaskStatus, Origin::Task),
     get("/task/{task}/segments", Op::TaskSegments, Origin::Task),
     // Of a task that has ended it is a 200 too, so twice is the same as once.
@@ -97,7 +97,8 @@ pub const ENDPOINTS: &[Endpoint] = &[
         "/supervisor/{supervisor}",
         Op::SupervisorSpec,
         Origin::Supervisor,
-    ),
+    )
+    .reads(Disclosure::Payload),
     get(
         "/supervisor/{supervisor}/status",
         Op::SupervisorStatus,
@@ -131,12 +132,14 @@ pub const ENDPOINTS: &[Endpoint] = &[
         "/supervisor/{supervisor}/suspend",
         Op::SuspendSupervisor,
         Origin::Supervisor,
-    ),
+    )
+    .reads(Disclosure::Payload),
     manage(
         "/supervisor/{supervisor}/resume",
         Op::ResumeSupervisor,
         Origin::Supervisor,
-    ),
+    )
+    .reads(Disclosure::Payload),
     manage(
         "/supervisor/{supervisor}/reset",
         Op::ResetSupervisor,
@@ -236,6 +239,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
         Op::CompactionConfig,
         Origin::Path,
     )
+    .reads(Disclosure::Payload)
     .since(33),
     manage(
         "/compaction/config/datasources/{datasource}",
@@ -255,6 +259,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
         Op::CompactionConfigHistory,
         Origin::Path,
     )
+    .reads(Disclosure::Payload)
     .query(&["interval", "count"])
     .since(33),
     get(

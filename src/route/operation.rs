@@ -13,6 +13,8 @@ pub enum Action {
     Manage,
     /// Change the cluster, or run code on the Overlord itself.
     Admin,
+    /// See the secrets in what may be read. No endpoint asks for it: it decides what answers show.
+    ReadSecrets,
     /// Nobody may.
     Blocked,
 }
@@ -26,6 +28,7 @@ impl Action {
             Action::Shutdown => "shutdown",
             Action::Manage => "manage",
             Action::Admin => "admin",
+            Action::ReadSecrets => "read-secrets",
             Action::Blocked => "blocked",
         }
     }
@@ -112,6 +115,8 @@ pub enum Repeat {
 pub enum Disclosure {
     /// Handed on.
     Whole,
+    /// A spec or what holds one: handed on without its secrets.
+    Payload,
     /// An array of objects with a `dataSource` each.
     TaskList,
     /// An object of task ids.

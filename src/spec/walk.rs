@@ -14,7 +14,7 @@ use std::collections::HashSet;
 use super::Reader;
 use super::effects::Opaque;
 use crate::druid::DataSource;
-use crate::finding::{Code, Finding, quote};
+use crate::finding::{Code, Finding, MASK_WORDS, quote};
 use crate::json::{Elements, Entries, Kind, Node};
 
 /// Fields that Druid reads as lists, whose elements may be strings or objects: a dimension, a
@@ -164,6 +164,9 @@ impl Reader {
     /// Walks the body in the document's order, every node once and without recursion, until there
     /// is room for no more findings. Notes what something in it reads.
     pub(super) fn walk(&mut self, root: Node<'_>, writes: &[DataSource]) {
+        if root.raw().contains(MASK_WORDS) {
+            self.masks(root);
+        }
         let mut levels = vec![Level::of(root, Place::Root)];
         while let Some(level) = levels.last_mut() {
             if self.is_full() {
@@ -180,6 +183,25 @@ impl Reader {
                 None => {}
             }
             levels.push(Level::of(node, place));
+        }
+    }
+
+    /// Tells the secrets that somebody has not seen and would overwrite. The reader bounds the depth.
+    fn masks(&mut self, node: Node<'_>) {
+        match node.kind() {
+            Kind::Object => node.entries().for_each(|(_, value)| self.masks(value)),
+            Kind::Array => node.elements().for_each(|element| self.masks(element)),
+            Kind::String
+                if node.as_str().is_some_and(|text| text.contains(MASK_WORDS))
+                    && !self.is_full() =>
+            {
+                let message = "This is a mask that the gateway has put over a secret";
+                let finding = Finding::new(Code::MaskedSecret, node, message);
+                self.report(finding.effect(
+                    "Druid would take it for the secret; write the secret itself, or a provider that finds it",
+                ));
+            }
+            Kind::String | Kind::Number | Kind::Boolean | Kind::Null => {}
         }
     }
 

@@ -17,3 +17,4 @@ mod certificates;
 mod failover;
 mod limits;
 mod lists;
+mod secrets;

@@ -207,6 +207,7 @@ fn refusal(action: Action, datasource: Option<&DataSource>, unmet: Option<&Unmet
     let on = on.as_deref().unwrap_or(" this");
     let verb = match action {
         Action::Read => "read",
+        Action::ReadSecrets => "read the secrets of",
         Action::Submit => "submit to",
         Action::Shutdown => "shut down tasks of",
         Action::Manage => "manage",
