@@ -58,6 +58,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("governor::", &["quota"]),
     ("prometheus::", &["telemetry"]),
     ("argon2::", &["identity"]),
+    ("bcrypt::", &["identity"]),
 ];
 
 const LONGEST_FILE: usize = 400;

@@ -11,8 +11,13 @@ use std::path::Path;
 
 use overgate::config::{Config, Problem};
 
+/// A secret is its own reference, unless that is a file of the repository.
 fn read(text: &str) -> Result<Config, Vec<Problem>> {
-    Config::from_toml(text, &|reference| Ok(reference.to_owned()))
+    Config::from_toml(text, &|reference| {
+        let file = reference.strip_prefix("file:");
+        let file = file.and_then(|path| std::fs::read_to_string(path).ok());
+        Ok(file.unwrap_or_else(|| reference.to_owned()))
+    })
 }
 
 fn shipped(name: &str) -> String {
@@ -43,10 +48,15 @@ fn the_reference_shows_every_key() {
         .replace("\n# token", "\ntoken");
     let text = text
         .replace("\n# credentials", "\ncredentials")
-        .replace("\n# ca =", "\nca =");
+        .replace("\n# ca =", "\nca =")
+        .replace("\n# htpasswd", "\nhtpasswd")
+        .replace("users.htpasswd", "config/examples/users.htpasswd")
+        // The file has this user.
+        .replace("name = \"etl\"", "name = \"other\"");
     let all = read(&text).expect("good");
     assert!(all.listener.tls.is_some() && all.admin.token.is_some());
     assert!(all.upstream.credentials.is_some() && all.upstream.ca.is_some());
+    assert_eq!(all.users.len(), 3, "one of its own, two of the file");
 }
 
 #[test]
@@ -55,6 +65,9 @@ fn the_examples_are_good() {
     let mut count = 0;
     for entry in std::fs::read_dir(folder).expect("shipped") {
         let path = entry.expect("readable").path();
+        if path.extension().is_none_or(|extension| extension != "toml") {
+            continue;
+        }
         let text = std::fs::read_to_string(&path).expect("UTF-8");
         assert!(read(&text).is_ok(), "{}: {:?}", path.display(), read(&text));
         count += 1;
@@ -135,5 +148,50 @@ fn broken_toml_and_a_missing_overlord_are_told() {
                 .any(|problem| problem.to_string().contains(part)),
             "{text}: {problems:?}"
         );
+    }
+}
+
+#[test]
+fn who_can_log_in_is_checked_with_the_file() {
+    const HASH: &str = "$2y$10$L6Bc/AlTQHyd9liGgGEZyOFLPHNgyxeEPfgYfBCVxJ7JIlwxyVU3u";
+    let read = |users: &str, file: &str| {
+        let text =
+            format!("identity.htpasswd = \"users\"\nupstream.overlords = [\"http://a\"]\n{users}");
+        Config::from_toml(&text, &|reference| {
+            assert_eq!(reference, "file:users", "a path is a file");
+            Ok(file.to_owned())
+        })
+    };
+    let file = format!("etl:{HASH}\nops:{HASH}\n");
+    let users = |text| read(text, &file).expect("good").users;
+    let names = |text| users(text).into_iter().map(|user| user.name);
+    assert!(names("").eq(["etl", "ops"]));
+    assert!(names("[[user]]\nname = \"ops\"").eq(["ops", "etl"]));
+    assert!(
+        users("")
+            .iter()
+            .all(|user| user.password.as_deref() == Some(HASH))
+    );
+    for (users, file, part) in [
+        (
+            "[[user]]\nname = \"other\"",
+            file.as_str(),
+            "3:1: user[1]: a user needs a `password`",
+        ),
+        (
+            &format!("[[user]]\nname = \"ops\"\npassword = \"{HASH}\""),
+            file.as_str(),
+            "5:12: user[1].password: line 2 of the htpasswd file has this user, too",
+        ),
+        (
+            "",
+            "etl:$apr1$r31.....$HqJZimcKQFAMYayBlzkrA/",
+            "1:21: identity.htpasswd: line 1: user `etl`: this is MD5, which is guessed too fast",
+        ),
+    ] {
+        let problems = read(users, file).expect_err(part);
+        let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        assert!(told.iter().any(|told| told.starts_with(part)), "{told:#?}");
+        assert_eq!(told.len(), 1, "{told:#?}");
     }
 }

@@ -5,9 +5,8 @@ use std::process::ExitCode;
 
 use super::terminal::{Palette, complain, print};
 use crate::config::{self, Config, LoadError};
-use crate::identity::Users;
 use crate::listener;
-use crate::server::chain;
+use crate::server::{chain, users};
 use crate::upstream::check_ca;
 
 pub(super) fn run(path: &Path) -> ExitCode {
@@ -55,8 +54,7 @@ pub(super) fn run(path: &Path) -> ExitCode {
 
 /// What only a look at hashes and files shows.
 fn beyond_the_text(config: &Config) -> Vec<String> {
-    let users = config.users.iter().cloned();
-    let users = Users::new(0, users.map(|user| (user.name, user.password, user.roles)));
+    let users = users(config, 0);
     let tls = config.listener.tls.as_ref();
     let tls = tls.map_or(Ok(()), |files| {
         listener::acceptor(&files.certificate, &files.key).map(drop)

@@ -4,6 +4,7 @@
 //! tells when the file's content has changed. Who uses a section turns it into settings of its own
 //! (`server.rs`), so that nobody else sees the file's form.
 
+mod htpasswd;
 mod problem;
 mod reload;
 mod roles;
@@ -11,6 +12,7 @@ mod secret;
 mod sections;
 mod table;
 mod units;
+mod users;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -251,8 +253,8 @@ pub enum AccessLog {
 pub struct User {
     /// The name it logs in with.
     pub name: String,
-    /// Its password's argon2id hash (PHC string).
-    pub password: String,
+    /// Its password's hash, argon2id or bcrypt: its own, or the htpasswd file's.
+    pub password: Option<String>,
     /// The names of its roles.
     pub roles: Vec<String>,
 }

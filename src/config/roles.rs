@@ -1,10 +1,9 @@
-//! `[[user]]`, `[[role]]` and `[[rate_limit]]`.
+//! `[[role]]` and `[[rate_limit]]`.
 
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use super::User;
 use super::table::{Table, nearest};
 use crate::druid::DataSourcePattern;
 use crate::policy::{Grant, Role};
@@ -47,15 +46,20 @@ fn word<T: Copy>(words: &[(&str, T)]) -> impl Fn(&str) -> Result<T, String> {
     }
 }
 
+pub(super) const NAME: &str = "a name has at most 128 bytes, no colon and no control character";
+
+pub(super) fn is_name(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() <= 128
+        && !text.contains(':')
+        && !text.chars().any(char::is_control)
+}
+
 /// The table's name, which must be there and be no other's.
-fn name(table: &Table<'_, '_>, taken: &mut BTreeSet<String>) -> Option<String> {
+pub(super) fn name(table: &Table<'_, '_>, taken: &mut BTreeSet<String>) -> Option<String> {
     let name = table.required("name")?;
-    if name.contains([':', '\u{0}']) || name.chars().any(char::is_control) || name.len() > 128 {
-        table.wrong_value(
-            "name",
-            "a name has at most 128 bytes, no colon and no control character",
-            None,
-        );
+    if !is_name(&name) {
+        table.wrong_value("name", NAME, None);
         return None;
     }
     if !taken.insert(name.clone()) {
@@ -104,43 +108,6 @@ fn grant(table: Table<'_, '_>) -> Option<Grant> {
         actions: actions?,
         datasources: datasources?,
     })
-}
-
-/// `[[user]]`
-pub(super) fn users(root: &Table<'_, '_>, roles: &[Role]) -> Vec<User> {
-    let mut taken = BTreeSet::new();
-    let mut users = Vec::new();
-    for table in root.tables("user") {
-        let name = name(&table, &mut taken);
-        let password = table.required("password");
-        if password
-            .as_deref()
-            .is_some_and(|hash| !hash.starts_with("$argon2id$"))
-        {
-            table.wrong_value(
-                "password",
-                "this is not an argon2id hash; `overgate hash-password` makes one",
-                None,
-            );
-        }
-        let held = table.list("roles", |text| {
-            if roles.iter().any(|role| &*role.name == text) {
-                return Ok(text.to_owned());
-            }
-            let hint = nearest(text, roles.iter().map(|role| &*role.name))
-                .map_or_else(String::new, |word| format!("; did you mean `{word}`?"));
-            Err(format!("there is no role `{}`{hint}", text.escape_debug()))
-        });
-        if let (Some(name), Some(password)) = (name, password) {
-            users.push(User {
-                name,
-                password,
-                roles: held.unwrap_or_default(),
-            });
-        }
-        table.finish();
-    }
-    users
 }
 
 /// `[[rate_limit]]`

@@ -7,9 +7,10 @@ use std::time::Duration;
 use ipnet::IpNet;
 use toml::de::DeTable;
 
-use super::roles::{rate_limits, roles, users};
+use super::roles::{rate_limits, roles};
 use super::table::{Report, Table};
 use super::units::{duration, size};
+use super::users::users;
 use super::{
     AccessLog, Admin, Config, Drain, Listener, Mode, OverlordUrl, Problem, Secret, Telemetry,
     TlsFiles, Upstream, UpstreamCredentials, Validation,
@@ -18,7 +19,7 @@ use crate::druid::DruidVersion;
 use crate::finding::{CODES, Code, Level};
 use crate::schema::{misspelled_extension, type_kinds};
 
-type Resolve<'r> = &'r dyn Fn(&str) -> Result<String, String>;
+pub(super) type Resolve<'r> = &'r dyn Fn(&str) -> Result<String, String>;
 
 /// What a configuration is read for.
 #[derive(Clone, Copy)]
@@ -59,7 +60,7 @@ pub(super) fn read(text: &str, purpose: Purpose<'_>) -> Result<Config, Vec<Probl
     let drain = drain(root.table("drain"));
     let telemetry = telemetry(root.table("telemetry"));
     let roles = roles(&root);
-    let users = users(&root, &roles);
+    let users = users(&root, &roles, serves.then_some(resolve));
     let rate_limits = rate_limits(&root);
     root.finish();
     let problems = report.into_problems();

@@ -14,7 +14,7 @@ use tokio::sync::{Mutex as AsyncMutex, Semaphore};
 use tokio::time::timeout;
 
 use super::cache::{Cache, Fingerprint, Fingerprints};
-use super::password;
+use super::users::Users;
 use crate::caller::{Credentials, Principal, Source};
 
 /// Password checks that run at the same time.
@@ -29,20 +29,6 @@ const WAITING: usize = 256;
 /// A login waits at most this long.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
-/// A hash of no password: checked for users that do not exist, so that they take as long.
-const DECOY: &str =
-    "$argon2id$v=19$m=19456,t=2,p=1$b3ZlcmdhdGVkZWNveQ$mHDfPfGZ1w0eyKNOJbgc4vxWzBAi9ag9sXIGHJAFtU0";
-
-/// A user whose hash cannot be checked.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the password hash of user `{name}` cannot be used: {reason}")]
-pub struct InvalidUser {
-    /// The user.
-    pub name: String,
-    /// What is wrong with the hash.
-    pub reason: &'static str,
-}
-
 /// Why nobody was authenticated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
@@ -52,46 +38,6 @@ pub enum Failure {
     Wrong,
     /// Too many logins at once.
     Busy,
-}
-
-/// The users of one configuration.
-#[derive(Debug)]
-pub struct Users {
-    generation: u64,
-    by_name: HashMap<String, User>,
-}
-
-#[derive(Debug)]
-struct User {
-    hash: String,
-    principal: Principal,
-}
-
-impl Users {
-    /// Users as (name, hash, roles). `generation` tells one configuration from the next: a login
-    /// remembered under one is checked again under another.
-    ///
-    /// # Errors
-    /// [`InvalidUser`] for the first hash that cannot be checked.
-    pub fn new(
-        generation: u64,
-        users: impl IntoIterator<Item = (String, String, Vec<String>)>,
-    ) -> Result<Users, InvalidUser> {
-        let mut by_name = HashMap::new();
-        for (name, hash, roles) in users {
-            password::check(&hash).map_err(|reason| InvalidUser {
-                name: name.clone(),
-                reason,
-            })?;
-            let roles: Vec<Arc<str>> = roles.into_iter().map(Arc::from).collect();
-            let principal = Principal::new(name.as_str(), roles);
-            by_name.insert(name, User { hash, principal });
-        }
-        Ok(Users {
-            generation,
-            by_name,
-        })
-    }
 }
 
 /// Checks credentials.
@@ -211,13 +157,12 @@ impl Authenticator {
             .acquire_owned()
             .await
             .map_err(|_| Failure::Busy)?;
-        let user = users.by_name.get(username);
-        let hash = user.map_or(DECOY, |user| user.hash.as_str()).to_owned();
+        let (user, hash) = users.named(username).ok_or(Failure::Absent)?;
         let password = password.to_owned();
         let right = tokio::task::spawn_blocking(move || {
             // Held until the check has ended, even when the client has left meanwhile.
             let _permit = permit;
-            password::matches(&password, &hash)
+            hash.matches(&password)
         })
         .await
         .unwrap_or(false);
@@ -291,17 +236,19 @@ impl std::fmt::Debug for Authenticator {
 mod tests {
     use std::net::Ipv4Addr;
 
+    use super::super::argon2id::hash_password;
+    use super::super::users::Account;
     use super::*;
 
     const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
     fn users(generation: u64) -> Users {
-        let hash = password::hash_password("secret").expect("hashed");
-        Users::new(
-            generation,
-            [("etl".to_owned(), hash, vec!["writer".to_owned()])],
-        )
-        .expect("good")
+        let etl = Account {
+            name: "etl".to_owned(),
+            password: Some(hash_password("secret").expect("hashed")),
+            roles: vec!["writer".to_owned()],
+        };
+        Users::new(generation, [etl]).expect("good")
     }
 
     fn basic(username: &str, password: &str) -> Credentials {
@@ -309,17 +256,6 @@ mod tests {
             username: username.to_owned(),
             password: password.to_owned(),
         }
-    }
-
-    #[test]
-    fn the_decoy_can_be_checked() {
-        assert_eq!(password::check(DECOY), Ok(()));
-    }
-
-    #[test]
-    fn a_bad_hash_stops_the_load() {
-        let users = Users::new(1, [("etl".to_owned(), "secret".to_owned(), Vec::new())]);
-        assert!(users.is_err());
     }
 
     #[tokio::test]

@@ -1,8 +1,13 @@
 //! Who is it? Credentials in, a principal out; passwords are checked off the request's thread.
 
+mod argon2id;
 mod basic;
+mod bcrypt;
 mod cache;
 mod password;
+mod users;
 
-pub use basic::{Authenticator, Failure, InvalidUser, Users};
-pub use password::{HashError, hash_password};
+pub use argon2id::hash_password;
+pub use basic::{Authenticator, Failure};
+pub use password::HashError;
+pub use users::{Account, InvalidUser, Users};

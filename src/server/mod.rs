@@ -24,6 +24,7 @@ use crate::quota::{Clock, Limiter};
 use crate::schema::TableError;
 use crate::telemetry::{AccessLog, Metrics, Readings, Telemetry};
 use crate::upstream::{CaError, Memory, Overlords, Owners};
+pub(crate) use parts::users;
 use parts::{access_log, edge, generation, socket, upstream};
 use reload::Reloader;
 

@@ -14,7 +14,7 @@ use super::{StartError, Upstream, random, wall_clock};
 use crate::admission::{Enforcement, Snapshot};
 use crate::config::{self, AccessLog as LogTo, Config, Mode};
 use crate::gateway::Generation;
-use crate::identity::Users;
+use crate::identity::{Account, InvalidUser, Users};
 use crate::json::Limits;
 use crate::listener;
 use crate::policy::PolicySet;
@@ -101,14 +101,29 @@ pub(super) fn upstream(config: &Config, memory: &Memory) -> Result<Upstream, Sta
     })
 }
 
+/// Who may log in, with the hashes checked.
+pub(crate) fn users(config: &Config, generation: u64) -> Result<Users, InvalidUser> {
+    let accounts = config.users.iter().cloned().map(|user| {
+        let config::User {
+            name,
+            password,
+            roles,
+        } = user;
+        Account {
+            name,
+            password,
+            roles,
+        }
+    });
+    Users::new(generation, accounts)
+}
+
 pub(super) fn generation(
     config: &Config,
     number: u64,
     upstream: &Upstream,
     limiter: &Arc<Limiter>,
 ) -> Result<Generation, StartError> {
-    let users = config.users.iter().cloned();
-    let users = users.map(|user| (user.name, user.password, user.roles));
     Ok(Generation {
         snapshot: Arc::new(Snapshot {
             generation: number,
@@ -127,7 +142,7 @@ pub(super) fn generation(
             max_body: config.validation.max_body_size,
             druid_version: config.upstream.druid_version,
         }),
-        users: Users::new(number, users)?,
+        users: users(config, number)?,
         overlords: upstream.overlords.clone(),
         owners: upstream.owners.clone(),
         settings: crate::gateway::Settings {

@@ -16,3 +16,4 @@ mod bodies;
 mod failover;
 mod limits;
 mod lists;
+mod logins;

@@ -1,0 +1,96 @@
+//! `[identity]` and `[[user]]`: who may log in, and with what.
+
+use std::collections::BTreeSet;
+
+use super::User;
+use super::htpasswd::{self, Line, strength};
+use super::roles::name;
+use super::sections::Resolve;
+use super::table::{Table, nearest};
+use crate::policy::Role;
+
+/// The users of the file and of its htpasswd file. `resolve` is `None` where nobody logs in.
+pub(super) fn users(
+    root: &Table<'_, '_>,
+    roles: &[Role],
+    resolve: Option<Resolve<'_>>,
+) -> Vec<User> {
+    let identity = root.table("identity");
+    let mut lines = htpasswd(&identity, resolve);
+    identity.finish();
+    let mut taken = BTreeSet::new();
+    let mut users = Vec::new();
+    for table in root.tables("user") {
+        let name = name(&table, &mut taken);
+        let own = password(&table);
+        let held = table.list("roles", |text| role(text, roles));
+        let filed = name
+            .as_ref()
+            .and_then(|name| lines.iter().position(|line| line.name == *name));
+        let filed = filed.map(|index| lines.remove(index));
+        match (&own, &filed) {
+            (Some(_), Some(line)) => table.wrong_value(
+                "password",
+                format!(
+                    "line {} of the htpasswd file has this user, too",
+                    line.number
+                ),
+                None,
+            ),
+            (None, None) if resolve.is_some() => table
+                .wrong("a user needs a `password` or a line in the htpasswd file of `[identity]`"),
+            (_, _) => {}
+        }
+        if let Some(name) = name {
+            users.push(User {
+                name,
+                password: own.or(filed.map(|line| line.hash)),
+                roles: held.unwrap_or_default(),
+            });
+        }
+        table.finish();
+    }
+    // They may log in; no role, no right.
+    users.extend(lines.into_iter().map(|line| User {
+        name: line.name,
+        password: Some(line.hash),
+        roles: Vec::new(),
+    }));
+    users
+}
+
+/// The lines of the htpasswd file, if there is one.
+fn htpasswd(table: &Table<'_, '_>, resolve: Option<Resolve<'_>>) -> Vec<Line> {
+    let text = table.parsed("htpasswd", |reference| match resolve {
+        None => Ok(String::new()),
+        Some(resolve) if reference.starts_with("file:") => resolve(reference),
+        Some(_) if reference.starts_with("env:") => {
+            Err("this is a file: `file:users.htpasswd`".to_owned())
+        }
+        Some(resolve) => resolve(&format!("file:{reference}")),
+    });
+    let (lines, problems) = htpasswd::read(text.as_deref().unwrap_or_default());
+    for problem in problems {
+        table.wrong_value("htpasswd", problem, None);
+    }
+    lines
+}
+
+fn password(table: &Table<'_, '_>) -> Option<String> {
+    let hash = table.text("password")?;
+    if let Err(reason) = strength(&hash) {
+        let message = format!("{reason}; `overgate hash-password` makes a good one");
+        table.wrong_value("password", message, None);
+    }
+    Some(hash)
+}
+
+/// The name of a role that there is.
+fn role(text: &str, roles: &[Role]) -> Result<String, String> {
+    if roles.iter().any(|role| &*role.name == text) {
+        return Ok(text.to_owned());
+    }
+    let hint = nearest(text, roles.iter().map(|role| &*role.name))
+        .map_or_else(String::new, |word| format!("; did you mean `{word}`?"));
+    Err(format!("there is no role `{}`{hint}", text.escape_debug()))
+}
