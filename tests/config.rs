@@ -50,6 +50,7 @@ fn the_reference_shows_every_key() {
         .replace("\n# credentials", "\ncredentials")
         .replace("\n# ca =", "\nca =")
         .replace("\n# htpasswd", "\nhtpasswd")
+        .replace("\n# api_keys", "\napi_keys")
         .replace("users.htpasswd", "config/examples/users.htpasswd")
         // The file has this user.
         .replace("name = \"etl\"", "name = \"other\"");
@@ -57,6 +58,7 @@ fn the_reference_shows_every_key() {
     assert!(all.listener.tls.is_some() && all.admin.token.is_some());
     assert!(all.upstream.credentials.is_some() && all.upstream.ca.is_some());
     assert_eq!(all.users.len(), 3, "one of its own, two of the file");
+    assert_eq!(all.users[0].api_keys.len(), 1);
 }
 
 #[test]
@@ -179,6 +181,32 @@ fn who_can_log_in_is_checked_with_the_file() {
             "3:1: user[1]: a user needs a `password`",
         ),
         (
+            "[[user]]\nname = \"key\"\napi_keys = []",
+            file.as_str(),
+            "5:12: user[1].api_keys: this names no key",
+        ),
+        (
+            "[[user]]\nname = \"key\"\napi_keys = [\"hunter2-is-my-key-1234\"]",
+            file.as_str(),
+            "5:13: user[1].api_keys[1]: this is `sha256:` and 64 hexadecimal digits",
+        ),
+        (
+            &format!(
+                "[[user]]\nname = \"key\"\napi_keys = [\"sha256:+{}\"]",
+                "0".repeat(63)
+            ),
+            file.as_str(),
+            "5:13: user[1].api_keys[1]: this is",
+        ),
+        (
+            &format!(
+                "[[user]]\nname = \"a\"\napi_keys = [{0}]\n[[user]]\nname = \"b\"\napi_keys = [{0}]",
+                format_args!("\"sha256:{}\"", "0a".repeat(32))
+            ),
+            file.as_str(),
+            "8:12: user[2].api_keys: one of these keys is there twice",
+        ),
+        (
             &format!("[[user]]\nname = \"ops\"\npassword = \"{HASH}\""),
             file.as_str(),
             "5:12: user[1].password: line 2 of the htpasswd file has this user, too",
@@ -193,5 +221,6 @@ fn who_can_log_in_is_checked_with_the_file() {
         let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
         assert!(told.iter().any(|told| told.starts_with(part)), "{told:#?}");
         assert_eq!(told.len(), 1, "{told:#?}");
+        assert!(!told[0].contains("hunter2"), "{told:#?}");
     }
 }

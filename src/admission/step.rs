@@ -1,6 +1,7 @@
 //! The steps before the body, in their order.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -51,10 +52,12 @@ pub enum Login {
     Known(Principal),
     /// No credentials that are understood.
     Absent,
-    /// Unknown user or wrong password.
+    /// Unknown user, or wrong password, key or token.
     Wrong,
     /// Too many logins at once.
     Busy,
+    /// Too many failures before; nothing is checked for this long.
+    Slowed(Duration),
 }
 
 /// Waits for the principal.
@@ -129,8 +132,15 @@ impl AwaitingPrincipal {
         }
         let principal = match login {
             Login::Known(principal) => principal,
-            Login::Absent => return reject(trace, Rejection::Unauthenticated),
-            Login::Wrong => return reject(trace, Rejection::WrongCredentials),
+            Login::Absent => {
+                let rejection = Rejection::Unauthenticated(self.snapshot.schemes);
+                return reject(trace, rejection);
+            }
+            Login::Wrong => {
+                let rejection = Rejection::WrongCredentials(self.snapshot.schemes);
+                return reject(trace, rejection);
+            }
+            Login::Slowed(wait) => return reject(trace, Rejection::TooManyFailures(wait)),
             Login::Busy => return reject(trace, Rejection::TooManyLogins),
         };
         trace.principal = Some(principal.clone());

@@ -4,6 +4,6 @@ mod credentials;
 mod principal;
 mod source;
 
-pub use credentials::{Credentials, InvalidCredentials};
+pub use credentials::{Credentials, InvalidCredentials, Schemes, is_key};
 pub use principal::Principal;
 pub use source::Source;

@@ -255,6 +255,8 @@ pub struct User {
     pub name: String,
     /// Its password's hash, argon2id or bcrypt: its own, or the htpasswd file's.
     pub password: Option<String>,
+    /// SHA-256 of each of its API keys.
+    pub api_keys: Vec<[u8; 32]>,
     /// The names of its roles.
     pub roles: Vec<String>,
 }

@@ -19,10 +19,12 @@ pub(super) fn users(
     let mut lines = htpasswd(&identity, resolve);
     identity.finish();
     let mut taken = BTreeSet::new();
+    let mut keys = BTreeSet::new();
     let mut users = Vec::new();
     for table in root.tables("user") {
         let name = name(&table, &mut taken);
         let own = password(&table);
+        let api_keys = api_keys(&table, &mut keys);
         let held = table.list("roles", |text| role(text, roles));
         let filed = name
             .as_ref()
@@ -37,14 +39,16 @@ pub(super) fn users(
                 ),
                 None,
             ),
-            (None, None) if resolve.is_some() => table
-                .wrong("a user needs a `password` or a line in the htpasswd file of `[identity]`"),
+            (None, None) if resolve.is_some() && api_keys.is_none() => table.wrong(
+                "a user needs a `password`, `api_keys` or a line in the htpasswd file of `[identity]`",
+            ),
             (_, _) => {}
         }
         if let Some(name) = name {
             users.push(User {
                 name,
                 password: own.or(filed.map(|line| line.hash)),
+                api_keys: api_keys.unwrap_or_default(),
                 roles: held.unwrap_or_default(),
             });
         }
@@ -54,6 +58,7 @@ pub(super) fn users(
     users.extend(lines.into_iter().map(|line| User {
         name: line.name,
         password: Some(line.hash),
+        api_keys: Vec::new(),
         roles: Vec::new(),
     }));
     users
@@ -83,6 +88,36 @@ fn password(table: &Table<'_, '_>) -> Option<String> {
         table.wrong_value("password", message, None);
     }
     Some(hash)
+}
+
+/// The digests of a user's API keys, none of which is another's. `None`: it has none.
+fn api_keys(table: &Table<'_, '_>, taken: &mut BTreeSet<[u8; 32]>) -> Option<Vec<[u8; 32]>> {
+    if table.is_empty_list("api_keys") {
+        table.wrong_value("api_keys", "this names no key", None);
+    }
+    let digests = table.list("api_keys", digest)?;
+    for digest in &digests {
+        if !taken.insert(*digest) {
+            table.wrong_value("api_keys", "one of these keys is there twice", None);
+        }
+    }
+    Some(digests)
+}
+
+/// `sha256:` and 64 hexadecimal digits. What is none is not repeated: it could be the key.
+fn digest(text: &str) -> Result<[u8; 32], &'static str> {
+    const SHAPE: &str = "this is `sha256:` and 64 hexadecimal digits; \
+                         `overgate hash-password --api-key` makes a key and this of it";
+    let digits = text.strip_prefix("sha256:").ok_or(SHAPE)?;
+    if digits.len() != 64 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(SHAPE);
+    }
+    let mut digest = [0; 32];
+    for (byte, pair) in digest.iter_mut().zip(digits.as_bytes().chunks_exact(2)) {
+        let pair = std::str::from_utf8(pair).map_err(|_| SHAPE)?;
+        *byte = u8::from_str_radix(pair, 16).map_err(|_| SHAPE)?;
+    }
+    Ok(digest)
 }
 
 /// The name of a role that there is.

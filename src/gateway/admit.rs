@@ -1,7 +1,5 @@
 //! Drives admission: fetches the facts that it asks for.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use pingora::protocols::http::ServerSession;
 use tokio::time::Instant;
@@ -96,17 +94,17 @@ impl Gateway {
         let Ok(credentials) = head::credentials(session) else {
             return Login::Absent;
         };
-        let now: Duration = (self.clock)();
         let source = record.outcome.source;
         match self
             .authenticator
-            .authenticate(&generation.users, &credentials, source, now)
+            .authenticate(&generation.users, &credentials, source)
             .await
         {
             Ok(principal) => Login::Known(principal),
             Err(LoginFailure::Absent) => Login::Absent,
             Err(LoginFailure::Wrong) => Login::Wrong,
             Err(LoginFailure::Busy) => Login::Busy,
+            Err(LoginFailure::Slowed(wait)) => Login::Slowed(wait),
         }
     }
 }

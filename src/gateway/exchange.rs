@@ -36,8 +36,6 @@ pub struct Parts {
     pub body_memory: Memory,
     /// The wall clock, for the log.
     pub wall_clock: fn() -> Timestamp,
-    /// A monotonic clock.
-    pub clock: Arc<dyn Fn() -> Duration + Send + Sync>,
     /// Makes request ids differ from one process to the next.
     pub seed: u32,
 }
@@ -50,7 +48,6 @@ pub struct Gateway {
     pub(super) drain: Arc<Drain>,
     pub(super) body_memory: Memory,
     wall_clock: fn() -> Timestamp,
-    pub(super) clock: Arc<dyn Fn() -> Duration + Send + Sync>,
     seed: u32,
     count: AtomicU32,
 }
@@ -129,7 +126,6 @@ impl Gateway {
             drain,
             body_memory,
             wall_clock,
-            clock,
             seed,
         } = parts;
         Gateway {
@@ -139,7 +135,6 @@ impl Gateway {
             drain,
             body_memory,
             wall_clock,
-            clock,
             seed,
             count: AtomicU32::new(0),
         }

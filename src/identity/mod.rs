@@ -1,13 +1,20 @@
 //! Who is it? Credentials in, a principal out; passwords are checked off the request's thread.
+//!
+//! [`Users`] is what one configuration knows; the [`Authenticator`] outlives it and remembers what
+//! came of earlier logins.
 
+mod api_key;
 mod argon2id;
+mod authenticator;
+mod back_off;
 mod basic;
 mod bcrypt;
 mod cache;
 mod password;
 mod users;
 
+pub use api_key::api_key;
 pub use argon2id::hash_password;
-pub use basic::{Authenticator, Failure};
+pub use authenticator::{Authenticator, Clock, Failure};
 pub use password::HashError;
 pub use users::{Account, InvalidUser, Users};

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::api_key::Keys;
 use super::password::Hash;
-use crate::caller::Principal;
+use crate::caller::{Principal, Schemes};
 
 /// A user as the configuration knows it.
 #[derive(Clone, PartialEq, Eq)]
@@ -13,6 +14,8 @@ pub struct Account {
     pub name: String,
     /// Its password's hash: argon2id or bcrypt.
     pub password: Option<String>,
+    /// SHA-256 of each of its API keys.
+    pub api_keys: Vec<[u8; 32]>,
     /// The names of its roles.
     pub roles: Vec<String>,
 }
@@ -34,6 +37,7 @@ pub struct Users {
     /// What is checked for users that do not exist, so that they take as long as those who do: the
     /// costliest hash there is. What comes of it is not looked at.
     decoy: Option<Arc<Hash>>,
+    by_key: Keys,
 }
 
 pub(super) struct User {
@@ -53,14 +57,19 @@ impl Users {
     ) -> Result<Users, InvalidUser> {
         let mut by_name = HashMap::new();
         let mut decoy: Option<Arc<Hash>> = None;
+        let mut by_key = Keys::default();
         for account in accounts {
             let Account {
                 name,
                 password,
+                api_keys,
                 roles,
             } = account;
             let roles: Vec<Arc<str>> = roles.into_iter().map(Arc::from).collect();
             let principal = Principal::new(name.as_str(), roles);
+            for digest in api_keys {
+                by_key.add(digest, principal.clone());
+            }
             if let Some(password) = password {
                 let hash = Hash::parse(&password).map_err(|reason| InvalidUser {
                     name: name.clone(),
@@ -80,7 +89,22 @@ impl Users {
             generation,
             by_name,
             decoy,
+            by_key,
         })
+    }
+
+    /// The ways of logging in that somebody can use.
+    pub fn schemes(&self) -> Schemes {
+        Schemes {
+            basic: !self.by_name.is_empty(),
+            key: !self.by_key.is_empty(),
+            token: false,
+        }
+    }
+
+    /// Whose key is it?
+    pub(super) fn with_key(&self, key: &str) -> Option<Principal> {
+        self.by_key.owner(key).cloned()
     }
 
     /// The user of that name, and the hash that its password, or anybody's, is checked against.
@@ -107,6 +131,7 @@ impl std::fmt::Debug for Users {
         f.debug_struct("Users")
             .field("generation", &self.generation)
             .field("passwords", &self.by_name.len())
+            .field("api_keys", &self.by_key.len())
             .finish_non_exhaustive()
     }
 }
@@ -120,6 +145,7 @@ mod tests {
         Account {
             name: name.to_owned(),
             password: Some(password),
+            api_keys: Vec::new(),
             roles: Vec::new(),
         }
     }

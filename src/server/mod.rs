@@ -219,12 +219,11 @@ impl Server {
         let generation = generation(&config, 1, &upstream, &limiter)?;
         let gateway = Arc::new(Gateway::new(Parts {
             generation,
-            authenticator: Authenticator::new(&random::<32>()?),
+            authenticator: Authenticator::new(&random::<32>()?, clock),
             telemetry: Telemetry::new(metrics, access_log.clone()),
             drain: drain.clone(),
             body_memory: memory,
             wall_clock,
-            clock,
             seed: u32::from_le_bytes(random::<4>()?),
         }));
         let listener = Listener::new(

@@ -107,11 +107,13 @@ pub(crate) fn users(config: &Config, generation: u64) -> Result<Users, InvalidUs
         let config::User {
             name,
             password,
+            api_keys,
             roles,
         } = user;
         Account {
             name,
             password,
+            api_keys,
             roles,
         }
     });
@@ -124,6 +126,7 @@ pub(super) fn generation(
     upstream: &Upstream,
     limiter: &Arc<Limiter>,
 ) -> Result<Generation, StartError> {
+    let users = users(config, number)?;
     Ok(Generation {
         snapshot: Arc::new(Snapshot {
             generation: number,
@@ -131,6 +134,7 @@ pub(super) fn generation(
                 Mode::Enforce => Enforcement::Enforce,
                 Mode::Audit => Enforcement::Audit,
             },
+            schemes: users.schemes(),
             policies: PolicySet::new(config.roles.iter().cloned()),
             rate_limits: config.rate_limits.clone(),
             limiter: limiter.clone(),
@@ -142,7 +146,7 @@ pub(super) fn generation(
             max_body: config.validation.max_body_size,
             druid_version: config.upstream.druid_version,
         }),
-        users: users(config, number)?,
+        users,
         overlords: upstream.overlords.clone(),
         owners: upstream.owners.clone(),
         settings: crate::gateway::Settings {

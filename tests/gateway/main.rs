@@ -14,6 +14,7 @@ mod access;
 mod access_log;
 mod bodies;
 mod failover;
+mod flood;
 mod limits;
 mod lists;
 mod logins;

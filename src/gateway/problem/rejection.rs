@@ -6,6 +6,7 @@ use http::{HeaderName, StatusCode, header};
 
 use super::{Problem, rate_limit_fields, seconds, sentence};
 use crate::admission::{BodyProblem, Rejection};
+use crate::caller::Schemes;
 use crate::druid::DataSource;
 use crate::finding::Finding;
 use crate::quota::OverQuota;
@@ -23,18 +24,32 @@ impl From<Rejection> for Problem {
                 Stage::Path,
                 sentence(&why),
             ),
-            Rejection::Unauthenticated => challenge(Problem::new(
-                S::UNAUTHORIZED,
-                "overgateUnauthenticated",
+            Rejection::Unauthenticated(schemes) => {
+                let message = wanted(schemes);
+                let code = "overgateUnauthenticated";
+                challenge(
+                    Problem::new(S::UNAUTHORIZED, code, Stage::Identity, message),
+                    schemes,
+                )
+            }
+            Rejection::WrongCredentials(schemes) => {
+                let message = wrong(schemes);
+                let code = "overgateWrongCredentials";
+                challenge(
+                    Problem::new(S::UNAUTHORIZED, code, Stage::Identity, message),
+                    schemes,
+                )
+            }
+            Rejection::TooManyFailures(wait) => Problem::new(
+                S::TOO_MANY_REQUESTS,
+                "overgateTooManyFailures",
                 Stage::Identity,
-                "This gateway wants HTTP Basic credentials",
-            )),
-            Rejection::WrongCredentials => challenge(Problem::new(
-                S::UNAUTHORIZED,
-                "overgateWrongCredentials",
-                Stage::Identity,
-                "The user name or the password is wrong",
-            )),
+                format!(
+                    "Too many wrong credentials came from this address; none is looked at for {} s",
+                    seconds(wait)
+                ),
+            )
+            .retry_after(wait),
             Rejection::TooManyLogins => Problem::new(
                 S::TOO_MANY_REQUESTS,
                 "overgateTooManyLogins",
@@ -217,12 +232,46 @@ fn refusal(action: Action, datasource: Option<&DataSource>, opaque: Option<Opaqu
     format!("You may not {verb}{}", on.as_deref().unwrap_or(" this"))
 }
 
-/// RFC 7617; the realm tells nothing but the product.
-fn challenge(problem: Problem) -> Problem {
-    problem.header(
-        header::WWW_AUTHENTICATE,
-        "Basic realm=\"overgate\", charset=\"UTF-8\"",
-    )
+/// How to log in, in words.
+fn wanted(schemes: Schemes) -> String {
+    let ways: Vec<&str> = [
+        (schemes.basic, "HTTP Basic credentials"),
+        (schemes.key, "an API key"),
+        (schemes.token, "a bearer token"),
+    ]
+    .into_iter()
+    .filter_map(|(is_offered, way)| is_offered.then_some(way))
+    .collect();
+    match ways.as_slice() {
+        [] => "Nobody can log in at this gateway: it has no users".to_owned(),
+        ways => format!("This gateway wants {}", ways.join(" or ")),
+    }
+}
+
+fn wrong(schemes: Schemes) -> &'static str {
+    match schemes {
+        Schemes {
+            basic: true,
+            key: false,
+            token: false,
+        } => "The user name or the password is wrong",
+        Schemes { .. } => "The credentials are wrong",
+    }
+}
+
+/// RFC 7617 and RFC 6750; the realm tells nothing but the product. HTTP wants a challenge with
+/// every 401, so without any users it is Basic.
+fn challenge(problem: Problem, schemes: Schemes) -> Problem {
+    let has_bearer = schemes.key || schemes.token;
+    let mut problem = problem;
+    if schemes.basic || !has_bearer {
+        let basic = "Basic realm=\"overgate\", charset=\"UTF-8\"";
+        problem = problem.header(header::WWW_AUTHENTICATE, basic);
+    }
+    if has_bearer {
+        problem = problem.header(header::WWW_AUTHENTICATE, "Bearer realm=\"overgate\"");
+    }
+    problem
 }
 
 fn summary(findings: &[Finding]) -> String {
