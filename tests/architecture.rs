@@ -59,6 +59,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("prometheus::", &["telemetry"]),
     ("argon2::", &["identity"]),
     ("bcrypt::", &["identity"]),
+    ("jsonwebtoken::", &["identity"]),
 ];
 
 const LONGEST_FILE: usize = 400;

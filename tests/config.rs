@@ -9,7 +9,7 @@
 
 use std::path::Path;
 
-use overgate::config::{Config, Problem};
+use overgate::config::{Config, IssuerKeys, Problem};
 
 /// A secret is its own reference, unless that is a file of the repository.
 fn read(text: &str) -> Result<Config, Vec<Problem>> {
@@ -34,6 +34,7 @@ fn the_reference_shows_the_defaults() {
     let reference = read(&shipped("overgate.toml")).expect("good");
     let mut bare = read("[upstream]\noverlords = [\"http://127.0.0.1:8090\"]").expect("good");
     // What the reference shows by example has no default.
+    assert!(reference.issuers.is_empty());
     bare.users.clone_from(&reference.users);
     bare.roles.clone_from(&reference.roles);
     bare.rate_limits.clone_from(&reference.rate_limits);
@@ -42,11 +43,20 @@ fn the_reference_shows_the_defaults() {
 
 #[test]
 fn the_reference_shows_every_key() {
+    let shipped = shipped("overgate.toml");
+    // The issuer is commented out as a whole: its lines of words and its keys.
+    let (before, issuer) = shipped.split_once("# [[issuer]]\n").expect("shown");
+    let (issuer, after) = issuer.split_once("\n\n").expect("it ends");
+    let is_key = |line: &&str| {
+        let key = line.split_once(" = ").map_or("", |(key, _)| key);
+        line.starts_with('[') || !key.is_empty() && !key.contains(' ')
+    };
+    let issuer = issuer.replace("# ", "");
+    let issuer: Vec<&str> = issuer.lines().filter(is_key).collect();
     // Each key in its section, from the commented-out ones too.
-    let text = shipped("overgate.toml")
+    let text = format!("{before}\n{after}")
         .replace("\n# tls", "\ntls")
-        .replace("\n# token", "\ntoken");
-    let text = text
+        .replace("\n# token", "\ntoken")
         .replace("\n# credentials", "\ncredentials")
         .replace("\n# ca =", "\nca =")
         .replace("\n# htpasswd", "\nhtpasswd")
@@ -54,11 +64,26 @@ fn the_reference_shows_every_key() {
         .replace("users.htpasswd", "config/examples/users.htpasswd")
         // The file has this user.
         .replace("name = \"etl\"", "name = \"other\"");
+    let text = format!("{text}\n[[issuer]]\n{}\n", issuer.join("\n"));
     let all = read(&text).expect("good");
     assert!(all.listener.tls.is_some() && all.admin.token.is_some());
     assert!(all.upstream.credentials.is_some() && all.upstream.ca.is_some());
     assert_eq!(all.users.len(), 3, "one of its own, two of the file");
     assert_eq!(all.users[0].api_keys.len(), 1);
+    let [issuer] = all.issuers.as_slice() else {
+        panic!("{all:?}")
+    };
+    assert_eq!(issuer.roles.len(), 1);
+    assert!(matches!(
+        &issuer.keys,
+        IssuerKeys::Address { ca: Some(_), .. }
+    ));
+    // The defaults that it shows are those in force.
+    let bare = text
+        .replace("principal = \"sub\"\n", "")
+        .replace("roles_claim = \"roles\"\n", "");
+    assert_ne!(bare, text);
+    assert_eq!(read(&bare).expect("good").issuers, all.issuers);
 }
 
 #[test]
@@ -222,5 +247,117 @@ fn who_can_log_in_is_checked_with_the_file() {
         assert!(told.iter().any(|told| told.starts_with(part)), "{told:#?}");
         assert_eq!(told.len(), 1, "{told:#?}");
         assert!(!told[0].contains("hunter2"), "{told:#?}");
+    }
+}
+
+#[test]
+fn wrong_issuers_are_told_with_their_place() {
+    const GOOD: &str = r#"upstream.overlords = ["http://a"]
+[[role]]
+name = "wiki-writer"
+grant = [{ actions = ["read"], datasources = ["*"] }]
+[[issuer]]
+name = "sso"
+issuer = "https://sso.example"
+audiences = ["druid"]
+algorithms = ["RS256"]
+keys = "https://sso.example/keys"
+[issuer.roles]
+"https://a.b/c d" = "wiki-writer"
+"#;
+    let config = read(GOOD).expect("good");
+    let roles = &config.issuers[0].roles;
+    assert_eq!(
+        roles,
+        &[("https://a.b/c d".to_owned(), "wiki-writer".to_owned())]
+    );
+    let twice = GOOD.split_once("[[issuer]]").expect("there").1;
+    let twice = format!("[[issuer]]{}", twice.replace("\"sso\"", "\"other\""));
+    for (from, to, part) in [
+        (
+            "= \"wiki-writer\"\n",
+            "= \"wiki-riter\"\n",
+            "12:21: issuer[1].roles.https://a.b/c d: there is no role `wiki-riter`; did you mean `wiki-writer`?",
+        ),
+        (
+            "= \"wiki-writer\"\n",
+            "= 5\n",
+            "12:21: issuer[1].roles.https://a.b/c d: this is a string",
+        ),
+        (
+            "RS256",
+            "HS256",
+            "9:15: issuer[1].algorithms[1]: this is signed with a secret",
+        ),
+        (
+            "RS256",
+            "none",
+            "9:15: issuer[1].algorithms[1]: this is one of `RS256`",
+        ),
+        (
+            "[\"RS256\"]",
+            "[]",
+            "9:14: issuer[1].algorithms: this is empty",
+        ),
+        (
+            "algorithms = [\"RS256\"]",
+            "",
+            "5:1: issuer[1]: `algorithms` is missing",
+        ),
+        (
+            "audiences = [\"druid\"]",
+            "",
+            "5:1: issuer[1]: `audiences` is missing",
+        ),
+        (
+            "[\"druid\"]",
+            "[\"\"]",
+            "8:14: issuer[1].audiences[1]: this is empty",
+        ),
+        (
+            "issuer = \"https://sso.example\"",
+            "",
+            "5:1: issuer[1]: `issuer` is missing",
+        ),
+        (
+            "https://sso.example/keys",
+            "http://sso.example/keys",
+            "10:8: issuer[1].keys: keys that come over the network need `https`",
+        ),
+        (
+            "https://sso.example/keys",
+            "keys.json",
+            "10:8: issuer[1].keys: keys are at",
+        ),
+        (
+            "\"https://sso.example/keys\"",
+            "\"file:x\"\nca = \"x\"",
+            "11:6: issuer[1].ca: this is for an https address",
+        ),
+        (
+            "name = \"sso\"",
+            "name = \"s:o\"",
+            "6:8: issuer[1].name: a name has",
+        ),
+        (
+            "[issuer.roles]",
+            "role_claim = \"x\"\n[issuer.roles]",
+            "11:1: issuer[1].role_claim: there is no such key; did you mean `roles_claim`?",
+        ),
+        (
+            "[[issuer]]\n",
+            &format!("{twice}[[issuer]]\n"),
+            "15:10: issuer[2].issuer: another has this `iss`",
+        ),
+    ] {
+        let at = GOOD.rfind(from).expect(from);
+        let text = format!("{}{to}{}", &GOOD[..at], &GOOD[at + from.len()..]);
+        let problems = read(&text).expect_err(part);
+        let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        assert!(
+            told.iter().any(|told| told.starts_with(part)),
+            "{part}\n{told:#?}"
+        );
+        assert_eq!(told.len(), 1, "{told:#?}");
     }
 }

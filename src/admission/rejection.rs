@@ -20,6 +20,8 @@ pub enum Rejection {
     WrongCredentials(Schemes),
     /// Too many wrong credentials came from there; nothing is checked for this long.
     TooManyFailures(Duration),
+    /// The keys of the token's issuer cannot be had.
+    NoIssuerKeys,
     /// Too many logins at once.
     TooManyLogins,
     /// No such endpoint.

@@ -56,6 +56,8 @@ pub enum Login {
     Wrong,
     /// Too many logins at once.
     Busy,
+    /// The keys of the token's issuer cannot be had.
+    Unavailable,
     /// Too many failures before; nothing is checked for this long.
     Slowed(Duration),
 }
@@ -142,6 +144,7 @@ impl AwaitingPrincipal {
             }
             Login::Slowed(wait) => return reject(trace, Rejection::TooManyFailures(wait)),
             Login::Busy => return reject(trace, Rejection::TooManyLogins),
+            Login::Unavailable => return reject(trace, Rejection::NoIssuerKeys),
         };
         trace.principal = Some(principal.clone());
         let Some(path) = self.path else {

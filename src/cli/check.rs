@@ -2,9 +2,12 @@
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
 
 use super::terminal::{Palette, complain, print};
 use crate::config::{self, Config, LoadError};
+use crate::identity::Clock;
 use crate::listener;
 use crate::server::{chain, users};
 use crate::upstream::check_ca;
@@ -40,12 +43,13 @@ pub(super) fn run(path: &Path) -> ExitCode {
         return ExitCode::FAILURE;
     }
     let text = format!(
-        "{} {}: {} Overlords of Druid {}, {} users, {} roles, {} rate limits",
+        "{} {}: {} Overlords of Druid {}, {} users, {} issuers, {} roles, {} rate limits",
         palette.good("ok"),
         path.display(),
         config.upstream.overlords.len(),
         config.upstream.druid_version,
         config.users.len(),
+        config.issuers.len(),
         config.roles.len(),
         config.rate_limits.len(),
     );
@@ -54,14 +58,16 @@ pub(super) fn run(path: &Path) -> ExitCode {
 
 /// What only a look at hashes and files shows.
 fn beyond_the_text(config: &Config) -> Vec<String> {
-    let users = users(config, 0);
+    // Nothing is fetched: no clock is looked at.
+    let clock: Clock = Arc::new(|| Duration::ZERO);
+    let users = users(config, 0, &clock, None);
     let tls = config.listener.tls.as_ref();
     let tls = tls.map_or(Ok(()), |files| {
         listener::acceptor(&files.certificate, &files.key).map(drop)
     });
     let ca = config.upstream.ca.as_deref().map_or(Ok(()), check_ca);
     [
-        users.err().map(|error| error.to_string()),
+        users.err().map(|error| chain(&error)),
         tls.err().map(|error| error.to_string()),
         ca.err().map(|error| error.to_string()),
     ]

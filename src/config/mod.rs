@@ -5,6 +5,7 @@
 //! (`server.rs`), so that nobody else sees the file's form.
 
 mod htpasswd;
+mod issuers;
 mod problem;
 mod reload;
 mod roles;
@@ -21,6 +22,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+pub use issuers::{Issuer, IssuerKeys, KeysUrl};
 pub use problem::Problem;
 pub use reload::Watch;
 pub use secret::Secret;
@@ -50,6 +52,8 @@ pub struct Config {
     pub telemetry: Telemetry,
     /// Who may log in.
     pub users: Vec<User>,
+    /// Whose tokens are taken.
+    pub issuers: Vec<Issuer>,
     /// What they may do.
     pub roles: Vec<Role>,
     /// How often.

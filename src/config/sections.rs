@@ -7,6 +7,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use toml::de::DeTable;
 
+use super::issuers::issuers;
 use super::roles::{rate_limits, roles};
 use super::table::{Report, Table};
 use super::units::{duration, size};
@@ -61,6 +62,7 @@ pub(super) fn read(text: &str, purpose: Purpose<'_>) -> Result<Config, Vec<Probl
     let telemetry = telemetry(root.table("telemetry"));
     let roles = roles(&root);
     let users = users(&root, &roles, serves.then_some(resolve));
+    let issuers = issuers(&root, &roles, serves.then_some(resolve));
     let rate_limits = rate_limits(&root);
     root.finish();
     let problems = report.into_problems();
@@ -76,6 +78,7 @@ pub(super) fn read(text: &str, purpose: Purpose<'_>) -> Result<Config, Vec<Probl
         drain,
         telemetry,
         users,
+        issuers,
         roles,
         rate_limits,
     })

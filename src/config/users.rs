@@ -121,7 +121,7 @@ fn digest(text: &str) -> Result<[u8; 32], &'static str> {
 }
 
 /// The name of a role that there is.
-fn role(text: &str, roles: &[Role]) -> Result<String, String> {
+pub(super) fn role(text: &str, roles: &[Role]) -> Result<String, String> {
     if roles.iter().any(|role| &*role.name == text) {
         return Ok(text.to_owned());
     }

@@ -97,13 +97,14 @@ impl Gateway {
         let source = record.outcome.source;
         match self
             .authenticator
-            .authenticate(&generation.users, &credentials, source)
+            .authenticate(&generation.users, &credentials, source, self.now())
             .await
         {
             Ok(principal) => Login::Known(principal),
             Err(LoginFailure::Absent) => Login::Absent,
             Err(LoginFailure::Wrong) => Login::Wrong,
             Err(LoginFailure::Busy) => Login::Busy,
+            Err(LoginFailure::Unavailable) => Login::Unavailable,
             Err(LoginFailure::Slowed(wait)) => Login::Slowed(wait),
         }
     }

@@ -5,13 +5,15 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::time::timeout;
 
 use super::back_off::BackOff;
 use super::basic::Queue;
 use super::cache::{Cache, Fingerprint, Fingerprints, Seen};
+use super::token::Refused;
 use super::users::Users;
-use crate::caller::{Credentials, Principal, Source};
+use crate::caller::{Credentials, Principal, Source, is_key};
 
 /// A login waits at most this long for its check.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
@@ -28,6 +30,8 @@ pub enum Failure {
     Wrong,
     /// Too many logins at once.
     Busy,
+    /// The issuer of the token cannot be reached for its keys.
+    Unavailable,
     /// Too many failures before: nothing was checked, and nothing will be for this long.
     Slowed(Duration),
 }
@@ -130,7 +134,7 @@ impl Authenticator {
         cache.unwrap_or_else(PoisonError::into_inner).len()
     }
 
-    /// Who sent these credentials from `source`?
+    /// Who sent these credentials from `source`? `now` is the wall clock's, for tokens.
     ///
     /// # Errors
     /// [`Failure`]
@@ -139,6 +143,7 @@ impl Authenticator {
         users: &Users,
         credentials: &Credentials,
         source: IpAddr,
+        now: Timestamp,
     ) -> Result<Principal, Failure> {
         let (kind, parts, account) = match credentials {
             Credentials::Absent => return Err(Failure::Absent),
@@ -174,7 +179,30 @@ impl Authenticator {
                 self.memory
                     .settle(&login, users.with_key(key), Duration::MAX)
             }
+            Credentials::Token(token) if users.takes_bearer(token) => {
+                let (principal, lifetime) = self.token(users, token, now).await?;
+                self.memory.settle(&login, principal, lifetime)
+            }
             Credentials::Key(_) | Credentials::Token(_) => Err(Failure::Absent),
+        }
+    }
+
+    /// Whose token, or API key with dots in it, and for how long.
+    async fn token(
+        &self,
+        users: &Users,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<(Option<Principal>, Duration), Failure> {
+        if is_key(token)
+            && let Some(principal) = users.with_key(token)
+        {
+            return Ok((Some(principal), Duration::MAX));
+        }
+        match users.issuers.check(token, now.as_second()).await {
+            Ok(accepted) => Ok((Some(accepted.principal), accepted.lifetime)),
+            Err(Refused::Wrong | Refused::UnknownKey) => Ok((None, Duration::ZERO)),
+            Err(Refused::NoKeys) => Err(Failure::Unavailable),
         }
     }
 

@@ -11,10 +11,12 @@ mod basic;
 mod bcrypt;
 mod cache;
 mod password;
+mod token;
 mod users;
 
 pub use api_key::api_key;
 pub use argon2id::hash_password;
 pub use authenticator::{Authenticator, Clock, Failure};
 pub use password::HashError;
+pub use token::{Address, CaError, InvalidIssuer, InvalidKeys, IssuerSettings, Issuers, Keys};
 pub use users::{Account, InvalidUser, Users};

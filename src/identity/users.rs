@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::api_key::Keys;
 use super::password::Hash;
-use crate::caller::{Principal, Schemes};
+use super::token::Issuers;
+use crate::caller::{Principal, Schemes, is_key};
 
 /// A user as the configuration knows it.
 #[derive(Clone, PartialEq, Eq)]
@@ -38,6 +39,7 @@ pub struct Users {
     /// costliest hash there is. What comes of it is not looked at.
     decoy: Option<Arc<Hash>>,
     by_key: Keys,
+    pub(super) issuers: Issuers,
 }
 
 pub(super) struct User {
@@ -54,6 +56,7 @@ impl Users {
     pub fn new(
         generation: u64,
         accounts: impl IntoIterator<Item = Account>,
+        issuers: Issuers,
     ) -> Result<Users, InvalidUser> {
         let mut by_name = HashMap::new();
         let mut decoy: Option<Arc<Hash>> = None;
@@ -90,7 +93,13 @@ impl Users {
             by_name,
             decoy,
             by_key,
+            issuers,
         })
+    }
+
+    /// Whose tokens are taken.
+    pub fn issuers(&self) -> &Issuers {
+        &self.issuers
     }
 
     /// The ways of logging in that somebody can use.
@@ -98,8 +107,14 @@ impl Users {
         Schemes {
             basic: !self.by_name.is_empty(),
             key: !self.by_key.is_empty(),
-            token: false,
+            token: !self.issuers.is_empty(),
         }
+    }
+
+    /// Can this be somebody's token, or key with dots in it?
+    pub(super) fn takes_bearer(&self, text: &str) -> bool {
+        let schemes = self.schemes();
+        schemes.token || schemes.key && is_key(text)
     }
 
     /// Whose key is it?
@@ -132,6 +147,7 @@ impl std::fmt::Debug for Users {
             .field("generation", &self.generation)
             .field("passwords", &self.by_name.len())
             .field("api_keys", &self.by_key.len())
+            .field("issuers", &self.issuers)
             .finish_non_exhaustive()
     }
 }
@@ -152,7 +168,7 @@ mod tests {
 
     #[test]
     fn a_bad_hash_stops_the_load() {
-        assert!(Users::new(1, [account("etl", "secret".to_owned())]).is_err());
+        assert!(Users::new(1, [account("etl", "secret".to_owned())], Issuers::default()).is_err());
     }
 
     #[test]
@@ -164,10 +180,16 @@ mod tests {
             [account("a", cheap.clone()), account("b", costly.clone())],
             [account("b", costly.clone()), account("a", cheap.clone())],
         ] {
-            let users = || Users::new(1, accounts.clone()).expect("good");
+            let users = || Users::new(1, accounts.clone(), Issuers::default()).expect("good");
             assert_eq!(costs(users(), "nobody"), costs(users(), "b"));
             assert!(costs(users(), "nobody") > costs(users(), "a"));
         }
-        assert_eq!(costs(Users::new(1, []).expect("good"), "nobody"), None);
+        assert_eq!(
+            costs(
+                Users::new(1, [], Issuers::default()).expect("good"),
+                "nobody"
+            ),
+            None
+        );
     }
 }

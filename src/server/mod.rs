@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 use crate::admin;
 use crate::config::{self, Config, LoadError};
 use crate::gateway::{Gateway, Parts};
-use crate::identity::{Authenticator, InvalidUser};
+use crate::identity::{Authenticator, Clock as Monotonic, InvalidIssuer, InvalidUser};
 use crate::listener::{self, Drain, Listener, Phase, TlsError};
 use crate::quota::{Clock, Limiter};
 use crate::schema::TableError;
@@ -43,6 +43,9 @@ pub enum StartError {
     /// A user's hash.
     #[error(transparent)]
     User(#[from] InvalidUser),
+    /// An issuer's keys.
+    #[error(transparent)]
+    Issuer(#[from] InvalidIssuer),
     /// An embedded schema.
     #[error(transparent)]
     Schema(#[from] TableError),
@@ -94,6 +97,7 @@ pub struct Server {
     state: Arc<State>,
     upstream: Upstream,
     limiter: Arc<Limiter>,
+    clock: Monotonic,
 }
 
 /// The upstream side of a generation, with the task that probes it.
@@ -163,7 +167,7 @@ pub fn wall_clock() -> jiff::Timestamp {
     clippy::disallowed_methods,
     reason = "the monotonic clock enters the program here"
 )]
-fn monotonic() -> Arc<dyn Fn() -> Duration + Send + Sync> {
+fn monotonic() -> Monotonic {
     let start = Instant::now();
     Arc::new(move || start.elapsed())
 }
@@ -216,16 +220,17 @@ impl Server {
         let drain = Arc::new(Drain::default());
         let memory = Memory::new(config.validation.body_memory);
         let upstream = upstream(&config, &memory)?;
-        let generation = generation(&config, 1, &upstream, &limiter)?;
+        let generation = generation(&config, 1, &upstream, &limiter, &clock, None)?;
         let gateway = Arc::new(Gateway::new(Parts {
             generation,
-            authenticator: Authenticator::new(&random::<32>()?, clock),
+            authenticator: Authenticator::new(&random::<32>()?, clock.clone()),
             telemetry: Telemetry::new(metrics, access_log.clone()),
             drain: drain.clone(),
             body_memory: memory,
             wall_clock,
             seed: u32::from_le_bytes(random::<4>()?),
         }));
+        gateway.generation().users.issuers().start();
         let listener = Listener::new(
             edge(&config.listener),
             acceptor,
@@ -252,6 +257,7 @@ impl Server {
             state,
             upstream,
             limiter,
+            clock,
         })
     }
 
@@ -294,6 +300,7 @@ impl Server {
             gateway: self.gateway.clone(),
             listener: self.listener.clone(),
             limiter: self.limiter,
+            clock: self.clock,
             state: self.state.clone(),
         };
         let mut watch = reloader.path.as_deref().map(config::Watch::new);

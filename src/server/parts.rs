@@ -14,7 +14,7 @@ use super::{StartError, Upstream, random, wall_clock};
 use crate::admission::{Enforcement, Snapshot};
 use crate::config::{self, AccessLog as LogTo, Config, Mode};
 use crate::gateway::Generation;
-use crate::identity::{Account, InvalidUser, Users};
+use crate::identity::{self, Account, Clock, IssuerSettings, Issuers, Users};
 use crate::json::Limits;
 use crate::listener;
 use crate::policy::PolicySet;
@@ -102,7 +102,12 @@ pub(super) fn upstream(config: &Config, memory: &Memory) -> Result<Upstream, Sta
 }
 
 /// Who may log in, with the hashes checked.
-pub(crate) fn users(config: &Config, generation: u64) -> Result<Users, InvalidUser> {
+pub(crate) fn users(
+    config: &Config,
+    generation: u64,
+    clock: &Clock,
+    before: Option<&Issuers>,
+) -> Result<Users, StartError> {
     let accounts = config.users.iter().cloned().map(|user| {
         let config::User {
             name,
@@ -117,7 +122,42 @@ pub(crate) fn users(config: &Config, generation: u64) -> Result<Users, InvalidUs
             roles,
         }
     });
-    Users::new(generation, accounts)
+    let issuers = config.issuers.iter().cloned().map(issuer);
+    let issuers = Issuers::new(issuers, clock, before)?;
+    Ok(Users::new(generation, accounts, issuers)?)
+}
+
+fn issuer(from: config::Issuer) -> IssuerSettings {
+    let config::Issuer {
+        name,
+        issuer,
+        audiences,
+        algorithms,
+        keys,
+        principal,
+        roles_claim,
+        roles,
+    } = from;
+    let keys = match keys {
+        config::IssuerKeys::Text(text) => identity::Keys::Text(text),
+        config::IssuerKeys::Address { url, ca } => identity::Keys::Address(identity::Address {
+            tls: url.tls,
+            host: url.host,
+            port: url.port,
+            path: url.path,
+            ca,
+        }),
+    };
+    IssuerSettings {
+        name,
+        issuer,
+        audiences,
+        algorithms,
+        keys,
+        principal,
+        roles_claim,
+        roles,
+    }
 }
 
 pub(super) fn generation(
@@ -125,8 +165,10 @@ pub(super) fn generation(
     number: u64,
     upstream: &Upstream,
     limiter: &Arc<Limiter>,
+    clock: &Clock,
+    before: Option<&Issuers>,
 ) -> Result<Generation, StartError> {
-    let users = users(config, number)?;
+    let users = users(config, number, clock, before)?;
     Ok(Generation {
         snapshot: Arc::new(Snapshot {
             generation: number,

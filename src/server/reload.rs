@@ -9,6 +9,7 @@ use super::parts::{edge, generation, upstream};
 use super::{StartError, State, Upstream, chain};
 use crate::config::{self, Config, LoadError};
 use crate::gateway::Gateway;
+use crate::identity::Clock;
 use crate::listener::Listener;
 use crate::quota::Limiter;
 
@@ -23,6 +24,7 @@ pub(super) struct Reloader {
     pub(super) gateway: Arc<Gateway>,
     pub(super) listener: Arc<Listener<Gateway>>,
     pub(super) limiter: Arc<Limiter>,
+    pub(super) clock: Clock,
     pub(super) state: Arc<State>,
 }
 
@@ -75,7 +77,11 @@ impl Reloader {
             .then(|| upstream(&config, self.upstream.overlords.memory()))
             .transpose()?;
         let side = changed.as_ref().unwrap_or(&self.upstream);
-        let generation = match generation(&config, number, side, &self.limiter) {
+        let before = self.gateway.generation();
+        // Keys that were fetched stay.
+        let issuers = Some(before.users.issuers());
+        let made = generation(&config, number, side, &self.limiter, &self.clock, issuers);
+        let generation = match made {
             Ok(generation) => generation,
             Err(error) => {
                 if let Some(unused) = changed {
@@ -84,6 +90,7 @@ impl Reloader {
                 return Err(error);
             }
         };
+        generation.users.issuers().start();
         self.gateway.replace(generation);
         self.listener.set(edge(&config.listener));
         self.state.generation.store(number, Ordering::Relaxed);

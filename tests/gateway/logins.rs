@@ -1,5 +1,16 @@
 //! The ways of logging in, each as its shipped example configures it.
 
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::rand::SystemRandom;
+use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+
 use crate::support::client::{Answer, Call};
 use crate::support::rig::{PASSWORD, Rig, api};
 
@@ -80,6 +91,133 @@ async fn programs_have_keys() {
     for received in rig.nodes[0].received() {
         assert!(!received.headers.contains_key("x-api-key"));
         assert_eq!(received.headers["x-druid-author"], "airflow");
+    }
+}
+
+/// An identity provider of one key, which can be changed.
+struct Provider {
+    address: SocketAddr,
+    keys: Arc<Mutex<String>>,
+}
+
+impl Provider {
+    async fn start(keys: String) -> Provider {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let provider = Provider {
+            address: listener.local_addr().expect("bound"),
+            keys: Arc::new(Mutex::new(keys)),
+        };
+        let keys = provider.keys.clone();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let body = keys.lock().expect("not poisoned").clone();
+                let mut request = [0; 4_096];
+                let _ = stream.read(&mut request).await;
+                let length = body.len();
+                let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{body}");
+                let _ = stream.write_all(answer.as_bytes()).await;
+            }
+        });
+        provider
+    }
+}
+
+fn key_pair() -> EcdsaKeyPair {
+    let random = SystemRandom::new();
+    let algorithm = &ECDSA_P256_SHA256_FIXED_SIGNING;
+    let key = EcdsaKeyPair::generate_pkcs8(algorithm, &random).expect("a key");
+    EcdsaKeyPair::from_pkcs8(algorithm, key.as_ref(), &random).expect("its own")
+}
+
+fn jwks(key: &EcdsaKeyPair) -> String {
+    let (x, y) = key.public_key().as_ref()[1..].split_at(32);
+    let (x, y) = (URL_SAFE_NO_PAD.encode(x), URL_SAFE_NO_PAD.encode(y));
+    json!({"keys": [{"kty": "EC", "crv": "P-256", "kid": "k", "x": x, "y": y}]}).to_string()
+}
+
+/// A token that is good for a minute by this machine's clock.
+fn token(key: &EcdsaKeyPair, changes: &[(&str, Value)]) -> String {
+    let mut claims = json!({
+        "iss": "https://sso.example.com/realms/data",
+        "aud": "druid",
+        "exp": jiff::Timestamp::now().as_second() + 60,
+        "preferred_username": "alice",
+        "realm_access": {"roles": ["druid-writers", "offline_access"]},
+    });
+    for (name, value) in changes {
+        claims[*name] = value.clone();
+    }
+    let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"ES256","kid":"k","typ":"JWT"}"#);
+    let input = format!("{header}.{}", URL_SAFE_NO_PAD.encode(claims.to_string()));
+    let signature = key.sign(&SystemRandom::new(), input.as_bytes());
+    format!(
+        "{input}.{}",
+        URL_SAFE_NO_PAD.encode(signature.expect("signed"))
+    )
+}
+
+#[tokio::test]
+async fn tokens_of_an_identity_provider_get_mapped_roles() {
+    let key = key_pair();
+    let provider = Provider::start(jwks(&key)).await;
+    let keys = format!("http://{}/keys", provider.address);
+    let shipped = "https://sso.example.com/realms/data/protocol/openid-connect/certs";
+    let rig = Rig::example("jwt.toml", &[(shipped, &keys)]).await;
+    let with = |token: &str| {
+        Call::new("POST", &api("/task"))
+            .header("Authorization", &format!("Bearer {token}"))
+            .json(r#"{"type":"noop","dataSource":"wiki"}"#)
+    };
+    rig.nodes[0].record();
+    let good = token(&key, &[]);
+    assert_eq!(rig.send(&with(&good)).await.status, 200);
+    for received in rig.nodes[0].received() {
+        assert_eq!(received.headers["x-druid-author"], "sso:alice");
+        assert!(!received.headers.contains_key("authorization"));
+    }
+    let now = jiff::Timestamp::now().as_second();
+    for (changes, status) in [
+        (
+            vec![("realm_access", json!({"roles": ["druid-admins"]}))],
+            200,
+        ),
+        // Known, and without a role.
+        (vec![("realm_access", json!({"roles": ["operator"]}))], 403),
+        (vec![("aud", json!("grafana"))], 401),
+        (vec![("exp", json!(now - 100))], 401),
+        (vec![("nbf", json!(now + 100))], 401),
+    ] {
+        let answer = rig.send(&with(&token(&key, &changes))).await;
+        assert_eq!(answer.status, status, "{changes:?}: {}", answer.text());
+        if status == 401 {
+            let challenges = all(&answer, "WWW-Authenticate");
+            assert_eq!(challenges, ["Bearer realm=\"overgate\""]);
+        }
+    }
+    let stranger = rig.send(&with(&token(&key_pair(), &[]))).await;
+    assert_eq!(
+        (stranger.status, stranger.code()),
+        (401, "overgateWrongCredentials".to_owned())
+    );
+}
+
+#[tokio::test]
+async fn without_the_providers_keys_nobody_is_called_wrong() {
+    let key = key_pair();
+    let provider = Provider::start("not yet".to_owned()).await;
+    let keys = format!("http://{}/keys", provider.address);
+    let shipped = "https://sso.example.com/realms/data/protocol/openid-connect/certs";
+    let rig = Rig::example("jwt.toml", &[(shipped, &keys)]).await;
+    // More often than wrong credentials would be answered.
+    for _ in 0..10 {
+        let call = Call::get(&api("/tasks"));
+        let token = format!("Bearer {}", token(&key, &[]));
+        let answer = rig.send(&call.header("Authorization", &token)).await;
+        assert_eq!(
+            (answer.status, answer.code()),
+            (503, "overgateNoIssuerKeys".to_owned())
+        );
+        assert_eq!(answer.header("Retry-After"), Some("5"));
     }
 }
 

@@ -50,6 +50,13 @@ impl From<Rejection> for Problem {
                 ),
             )
             .retry_after(wait),
+            Rejection::NoIssuerKeys => Problem::new(
+                S::SERVICE_UNAVAILABLE,
+                "overgateNoIssuerKeys",
+                Stage::Identity,
+                "The keys of the token's issuer cannot be fetched at the moment; try again",
+            )
+            .retry_after(Duration::from_secs(5)),
             Rejection::TooManyLogins => Problem::new(
                 S::TOO_MANY_REQUESTS,
                 "overgateTooManyLogins",

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use sha2::{Digest as _, Sha256};
 
 use super::super::argon2id::hash_password;
+use super::super::token::Issuers;
 use super::super::users::Account;
 use super::*;
 
@@ -29,7 +30,7 @@ fn users(generation: u64, key: &str) -> Users {
         api_keys: vec![Sha256::digest(key).into()],
         roles: vec!["writer".to_owned()],
     };
-    Users::new(generation, [etl]).expect("good")
+    Users::new(generation, [etl], Issuers::default()).expect("good")
 }
 
 impl Rig {
@@ -53,7 +54,7 @@ impl Rig {
     async fn try_from(&self, source: IpAddr, credentials: &Credentials) -> Result<String, Failure> {
         let outcome = self
             .authenticator
-            .authenticate(&self.users, credentials, source)
+            .authenticate(&self.users, credentials, source, Timestamp::UNIX_EPOCH)
             .await;
         outcome.map(|principal| principal.name().to_string())
     }
@@ -81,13 +82,14 @@ async fn only_the_right_credentials_get_in() {
         (basic("etl", KEY), Err(Failure::Wrong)),
         (key(KEY), etl()),
         (key("secret"), Err(Failure::Wrong)),
-        (Credentials::Token(KEY.to_owned()), Err(Failure::Absent)),
+        (Credentials::Token(KEY.to_owned()), etl()),
+        (Credentials::Token("a.b.c".to_owned()), Err(Failure::Absent)),
         (Credentials::Absent, Err(Failure::Absent)),
     ] {
         let outcome = rig.try_from(HERE, &credentials).await;
         assert_eq!(outcome, expected, "{credentials:?}");
     }
-    assert_eq!(rig.authenticator.remembered(), 2);
+    assert_eq!(rig.authenticator.remembered(), 3);
     assert!(rig.authenticator.queue.is_idle());
 }
 
