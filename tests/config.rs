@@ -9,6 +9,8 @@
 
 use std::path::Path;
 
+use sha2::Digest as _;
+
 use overgate::config::{Config, IssuerKeys, Problem};
 
 /// A secret is its own reference, unless that is a file of the repository.
@@ -360,4 +362,28 @@ keys = "https://sso.example/keys"
         );
         assert_eq!(told.len(), 1, "{told:#?}");
     }
+}
+
+#[test]
+fn a_new_key_is_printed_with_the_line_of_its_user() {
+    let make = || {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_overgate"))
+            .args(["hash-password", "--api-key"])
+            .output()
+            .expect("the binary runs");
+        assert!(output.status.success());
+        String::from_utf8(output.stdout).expect("UTF-8")
+    };
+    let (first, second) = (make(), make());
+    assert_ne!(first, second);
+    let [key, line] = first.lines().collect::<Vec<_>>()[..] else {
+        panic!("two lines: {first}")
+    };
+    assert!(key.len() >= 40, "{key}");
+    let text = format!(
+        "upstream.overlords = [\"http://a\"]\n[[user]]\nname = \"x\"\napi_keys = [\"{line}\"]"
+    );
+    let users = read(&text).expect("good").users;
+    let digest: [u8; 32] = sha2::Sha256::digest(key).into();
+    assert_eq!(users[0].api_keys, [digest]);
 }
