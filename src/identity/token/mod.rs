@@ -142,15 +142,11 @@ impl Issuers {
                     })?,
                 Keys::Address(address) => {
                     let known = before.and_then(|before| before.remote(address));
-                    let remote = match known {
-                        Some(remote) => remote,
-                        None => Remote::new(address.clone(), clock.clone()).map_err(|source| {
-                            InvalidIssuer::Ca {
-                                name: settings.name.clone(),
-                                source,
-                            }
-                        })?,
-                    };
+                    let remote = Remote::new(address.clone(), clock.clone(), known);
+                    let remote = remote.map_err(|source| InvalidIssuer::Ca {
+                        name: settings.name.clone(),
+                        source,
+                    })?;
                     Source::Remote(remote)
                 }
             };
@@ -181,11 +177,11 @@ impl Issuers {
         self.by_issuer.is_empty()
     }
 
-    fn remote(&self, address: &Address) -> Option<Arc<Remote>> {
+    fn remote(&self, address: &Address) -> Option<&Remote> {
         self.by_issuer
             .values()
             .find_map(|issuer| match &issuer.keys {
-                Source::Remote(remote) if remote.address() == address => Some(remote.clone()),
+                Source::Remote(remote) if remote.address() == address => Some(&**remote),
                 Source::Remote(_) | Source::Fixed(_) => None,
             })
     }

@@ -63,7 +63,7 @@ pub(super) struct Remote {
     is_started: AtomicBool,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct State {
     keys: Option<Arc<KeySet>>,
     confirmed: Duration,
@@ -72,8 +72,18 @@ struct State {
 }
 
 impl Remote {
-    pub(super) fn new(address: Address, clock: Clock) -> Result<Arc<Remote>, CaError> {
-        Remote::patient(address, clock, LONGEST).map(Arc::new)
+    /// Keys at an address; those that `before` had fetched from there stay. The certificates are
+    /// read anew: the file may have changed.
+    pub(super) fn new(
+        address: Address,
+        clock: Clock,
+        before: Option<&Remote>,
+    ) -> Result<Arc<Remote>, CaError> {
+        let remote = Remote::patient(address, clock, LONGEST)?;
+        if let Some(before) = before {
+            *remote.state() = before.state().clone();
+        }
+        Ok(Arc::new(remote))
     }
 
     fn patient(address: Address, clock: Clock, patience: Duration) -> Result<Remote, CaError> {

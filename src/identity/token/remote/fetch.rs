@@ -97,10 +97,15 @@ async fn get<S>(stream: S, address: &Address) -> Result<Bytes, Failure>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let host = if address.host.contains(':') {
-        format!("[{}]:{}", address.host, address.port)
+    let name = if address.host.contains(':') {
+        format!("[{}]", address.host)
     } else {
-        format!("{}:{}", address.host, address.port)
+        address.host.clone()
+    };
+    // Without the scheme's own port, which some servers do not know as theirs.
+    let host = match (address.tls, address.port) {
+        (true, 443) | (false, 80) => name,
+        (_, port) => format!("{name}:{port}"),
     };
     let request = Request::get(&address.path)
         .header(header::HOST, host)

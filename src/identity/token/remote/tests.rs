@@ -225,6 +225,18 @@ async fn keys_are_fetched_at_the_start_and_asked_for_once() {
 }
 
 #[tokio::test]
+async fn a_reload_keeps_what_was_fetched() {
+    let issuer = Issuer::start(None).await;
+    let before = issuer.remote(issuer.address(), PATIENCE);
+    assert!(before.refresh().await);
+    let after = Remote::new(issuer.address(), before.clock.clone(), Some(&before));
+    let after = after.expect("good");
+    assert!(has_keys(&after));
+    assert!(after.refresh().await, "confirmed a moment ago");
+    assert_eq!(issuer.requests(), 1);
+}
+
+#[tokio::test]
 async fn over_tls_the_certificate_must_be_trusted() {
     let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("made");
     let key = PrivateKeyDer::try_from(certified.signing_key.serialize_der()).expect("a key");
@@ -267,7 +279,7 @@ async fn over_tls_the_certificate_must_be_trusted() {
             ..issuer.address()
         };
         assert!(
-            Remote::new(address, Arc::new(|| Duration::ZERO)).is_err(),
+            Remote::new(address, Arc::new(|| Duration::ZERO), None).is_err(),
             "{bad:?}"
         );
     }
