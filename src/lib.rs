@@ -14,7 +14,7 @@
 //! | layer | modules | may use |
 //! | --- | --- | --- |
 //! | words | [`druid`], [`json`], [`finding`] | each other |
-//! | reading: what does the request say? | [`route`], [`caller`], [`spec`] | words |
+//! | reading: what does the request say? | [`route`], [`certificate`], [`caller`], [`spec`] | words |
 //! | judging | [`schema`], [`policy`], [`quota`], [`disclosure`] | the above, not each other |
 //! | deciding | [`admission`]: the one pipeline, every check in its order | the above |
 //! | edges | [`config`], [`identity`], [`upstream`], [`telemetry`] | the above, not each other |
@@ -30,6 +30,7 @@
 pub mod admin;
 pub mod admission;
 pub mod caller;
+pub mod certificate;
 pub mod cli;
 pub mod config;
 pub mod demo;

@@ -17,6 +17,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("json", 0),
     ("finding", 0),
     ("route", 1),
+    ("certificate", 1),
     ("caller", 1),
     ("spec", 1),
     ("schema", 2),
@@ -60,6 +61,11 @@ const OWNED: &[(&str, &[&str])] = &[
     ("argon2::", &["identity"]),
     ("bcrypt::", &["identity"]),
     ("jsonwebtoken::", &["identity"]),
+    (
+        "rustls::",
+        &["listener", "upstream", "certificate", "identity"],
+    ),
+    ("x509_parser::", &["certificate"]),
 ];
 
 const LONGEST_FILE: usize = 400;

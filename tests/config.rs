@@ -11,7 +11,7 @@ use std::path::Path;
 
 use sha2::Digest as _;
 
-use overgate::config::{Config, IssuerKeys, Problem};
+use overgate::config::{ClientCertificates, Config, IssuerKeys, Problem};
 
 /// A secret is its own reference, unless that is a file of the repository.
 fn read(text: &str) -> Result<Config, Vec<Problem>> {
@@ -60,18 +60,23 @@ fn the_reference_shows_every_key() {
         .replace("\n# tls", "\ntls")
         .replace("\n# token", "\ntoken")
         .replace("\n# credentials", "\ncredentials")
-        .replace("\n# ca =", "\nca =")
         .replace("\n# htpasswd", "\nhtpasswd")
         .replace("\n# api_keys", "\napi_keys")
+        .replace("\n# certificates =", "\ncertificates =")
         .replace("users.htpasswd", "config/examples/users.htpasswd")
         // The file has this user.
         .replace("name = \"etl\"", "name = \"other\"");
     let text = format!("{text}\n[[issuer]]\n{}\n", issuer.join("\n"));
     let all = read(&text).expect("good");
-    assert!(all.listener.tls.is_some() && all.admin.token.is_some());
-    assert!(all.upstream.credentials.is_some() && all.upstream.ca.is_some());
+    assert!(all.admin.token.is_some());
+    assert!(all.upstream.credentials.is_some() && all.upstream.tls.ca.is_some());
+    let own = all.listener.tls.as_ref().expect("shown");
+    assert!(own.client_ca.is_some() && all.upstream.tls.server_name.is_some());
+    assert_eq!(own.client_certificates, ClientCertificates::Optional);
+    assert!(all.upstream.tls.certificate.is_some());
     assert_eq!(all.users.len(), 3, "one of its own, two of the file");
     assert_eq!(all.users[0].api_keys.len(), 1);
+    assert_eq!(all.users[0].certificates.len(), 3);
     let [issuer] = all.issuers.as_slice() else {
         panic!("{all:?}")
     };
@@ -156,6 +161,104 @@ rate = "many"
     assert_eq!(told.len(), expected.len(), "{told:#?}");
     let positions: Vec<(usize, usize)> = problems.iter().map(|p| (p.line, p.column)).collect();
     assert!(positions.is_sorted(), "in the order of the text");
+}
+
+#[test]
+fn certificates_are_told_apart() {
+    let start = r#"
+[upstream]
+overlords = ["https://a:8290"]
+tls = { ca = "file:ca.pem", server_name = "Overlord.Example" }
+[listener]
+tls = { certificate = "file:/x/server.pem", key = "server.key", client_ca = "ca.pem" }
+[[user]]
+name = "etl"
+certificates = ["dns:ETL.example.com"]
+"#;
+    let good = read(start).expect("good");
+    let own = good.listener.tls.as_ref().expect("there");
+    assert_eq!(own.certificate, Path::new("/x/server.pem"));
+    assert_eq!(own.client_certificates, ClientCertificates::Optional);
+    let files: Vec<String> = good
+        .files()
+        .iter()
+        .map(|f| f.display().to_string())
+        .collect();
+    assert_eq!(files, ["/x/server.pem", "server.key", "ca.pem", "ca.pem"]);
+    assert_eq!(
+        good.users[0].certificates[0].to_string(),
+        "dns:etl.example.com"
+    );
+    assert_eq!(good.users[0].password, None);
+    let other = |certificates: &str| {
+        format!("{start}[[user]]\nname = \"ops\"\ncertificates = [{certificates}]\n")
+    };
+    let plain = start.replace(", client_ca = \"ca.pem\"", "");
+    let cases = [
+        (
+            other("\"dns:etl.example.com\""),
+            "stands for a user already",
+        ),
+        (other("\"dns:o\", \"dns:o\""), "stands for a user already"),
+        (other("\"dns:*.example.com\""), "without wildcards"),
+        (other("\"etl.example.com\""), "a name in a certificate is"),
+        (other(""), "this names nobody"),
+        (plain.clone(), "`listener.tls` has no `client_ca`"),
+        (
+            plain.replace(
+                "server.key\"",
+                "server.key\", client_certificates = \"required\"",
+            ),
+            "without `client_ca`",
+        ),
+        (
+            start.replace("client_ca", "client_certificates = \"require\", client_ca"),
+            "did you mean `required`?",
+        ),
+        (
+            start.replace("key = \"server.key\", ", ""),
+            "`key` is missing",
+        ),
+        (
+            start.replace("file:/x/server.pem", "file:"),
+            "this is empty",
+        ),
+        (
+            start.replace("file:/x/server.pem", "env:CERT"),
+            "not the name of a variable",
+        ),
+        (
+            start.replace("server_name", "certificate = \"own.pem\", server_name"),
+            "go together",
+        ),
+        (
+            start.replace("server_name", "key = \"own.key\", server_name"),
+            "go together",
+        ),
+        (
+            start.replace("Overlord.Example", "https://x"),
+            "a name or an IP address",
+        ),
+        (
+            start.replace("Overlord.Example", "a..b"),
+            "a name or an IP address",
+        ),
+        (
+            start.replace("Overlord.Example", "a:8290"),
+            "a name or an IP address",
+        ),
+        (
+            start.replace("server_name", "verify = false, server_name"),
+            "there is no such key",
+        ),
+    ];
+    for (text, told) in cases {
+        let problems = read(&text).expect_err(told);
+        let one = problems
+            .iter()
+            .find(|problem| problem.to_string().contains(told));
+        assert!(one.is_some(), "{told}: {problems:?}");
+    }
 }
 
 #[test]
@@ -250,6 +353,50 @@ fn who_can_log_in_is_checked_with_the_file() {
         assert_eq!(told.len(), 1, "{told:#?}");
         assert!(!told[0].contains("hunter2"), "{told:#?}");
     }
+}
+
+#[test]
+fn files_of_passwords_and_keys_belong_to_the_configuration() {
+    let text = r#"upstream.overlords = ["http://a"]
+identity.htpasswd = "HTPASSWD"
+[[issuer]]
+name = "one"
+issuer = "https://one.example"
+audiences = ["druid"]
+algorithms = ["RS256"]
+keys = "file:keys.json"
+[[issuer]]
+name = "two"
+issuer = "https://two.example"
+audiences = ["druid"]
+algorithms = ["RS256"]
+keys = "https://two.example/keys"
+ca = "file:ca.pem"
+"#;
+    let resolve = |reference: &str| match reference {
+        "file:users" => Ok(String::new()),
+        "file:keys.json" => Ok("{}".to_owned()),
+        other => Err(format!("nobody asks for {other}")),
+    };
+    for reference in ["users", "file:users"] {
+        let text = text.replace("HTPASSWD", reference);
+        let config = Config::from_toml(&text, &resolve).expect("good");
+        assert_eq!(
+            config.files(),
+            ["users", "keys.json", "ca.pem"].map(Path::new)
+        );
+        assert!(matches!(
+            &config.issuers[0].keys,
+            IssuerKeys::File { text, .. } if text == "{}"
+        ));
+    }
+    let text = text.replace("HTPASSWD", "env:USERS");
+    let problems = Config::from_toml(&text, &resolve).expect_err("no file");
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert!(
+        problems[0].to_string().contains("this is a path"),
+        "{problems:?}"
+    );
 }
 
 #[test]
@@ -386,4 +533,77 @@ fn a_new_key_is_printed_with_the_line_of_its_user() {
     let users = read(&text).expect("good").users;
     let digest: [u8; 32] = sha2::Sha256::digest(key).into();
     assert_eq!(users[0].api_keys, [digest]);
+}
+
+#[test]
+fn a_grant_that_could_never_apply_is_a_problem() {
+    for (grant, part) in [
+        (
+            "task_types = [\"index_paralel\"]",
+            "task_types[1]: there is no type `index_paralel`; did you mean `index_parallel`?",
+        ),
+        ("task_types = [\"*\"]", "task_types[1]: this is a type's id"),
+        ("task_types = [\"acme_ingest\"]", ""),
+        (
+            "inputs = [{ type = \"htp\" }]",
+            "inputs[1].type: there is no such input source; did you mean `http`?",
+        ),
+        ("inputs = [{ type = \"acme_lake\" }]", ""),
+        ("inputs = [{ type = \"inline\" }]", "it needs no entry"),
+        ("inputs = [{ type = \"druid\" }]", "needs the action `read`"),
+        ("inputs = [{ type = \"combining\" }]", "list those"),
+        (
+            "inputs = [{ hosts = [\"a\"] }]",
+            "inputs[1]: `type` is missing",
+        ),
+        (
+            "inputs = [{ type = \"http\", buckets = [\"a\"] }]",
+            "inputs[1].buckets: `http` sources have none",
+        ),
+        (
+            "inputs = [{ type = \"local\", hosts = [\"a\"] }]",
+            "inputs[1].hosts: `local` sources have none",
+        ),
+        (
+            "inputs = [{ type = \"http\", hosts = [\"https://a\"] }]",
+            "inputs[1].hosts[1]: ",
+        ),
+        (
+            "inputs = [{ type = \"http\", hosts = [\"*.Example.com\"] }]",
+            "",
+        ),
+        (
+            "inputs = [{ type = \"s3\", prefixes = [\"\"] }]",
+            "inputs[1].prefixes[1]: this is empty",
+        ),
+        (
+            "inputs = [{ type = \"s3\", prefixes = [\"raw/../x\"] }]",
+            "inputs[1].prefixes[1]: ",
+        ),
+        (
+            "inputs = [{ type = \"s3\", prefix = [\"raw\"] }]",
+            "did you mean `prefixes`?",
+        ),
+    ] {
+        let text = format!(
+            "[upstream]\noverlords = [\"http://a\"]\n[[role]]\nname = \"r\"\n[[role.grant]]\nactions = [\"submit\"]\ndatasources = [\"*\"]\n{grant}\n"
+        );
+        match read(&text) {
+            Ok(_) => assert_eq!(part, "", "{grant}"),
+            Err(problems) => {
+                let told: Vec<_> = problems.iter().map(ToString::to_string).collect();
+                assert_eq!(told.len(), 1, "{grant}: {told:?}");
+                assert!(
+                    !part.is_empty() && told[0].contains(part),
+                    "{grant}: {told:?}"
+                );
+            }
+        }
+    }
+    let text = "[upstream]\noverlords = [\"http://a\"]\n[[role]]\nname = \"r\"\n[[role.grant]]\nactions = [\"read\"]\ndatasources = [\"*\"]\ntask_types = [\"kill\"]\n";
+    let problems = read(text).expect_err("no submit");
+    assert!(
+        problems[0].to_string().contains("`submit` is not among"),
+        "{problems:?}"
+    );
 }

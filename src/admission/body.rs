@@ -49,9 +49,16 @@ pub(super) fn judge_spec(mut known: Known, kind: SpecKind, body: Bytes) -> Step 
         .chain(&effects.reads)
         .cloned()
         .collect();
-    let permit = match authorize(&known, &spec) {
+    let policies = &snapshot.policies;
+    let permit = match kind {
+        SpecKind::Task | SpecKind::Supervisor => {
+            policies.authorize_submission(&known.principal, &spec)
+        }
+        SpecKind::Sampler => policies.authorize(&known.principal, Action::Admin, Scope::Cluster),
+    };
+    let permit = match permit {
         Ok(permit) => permit,
-        Err(rejection) => return known.reject(rejection),
+        Err(denial) => return known.reject(denial.into()),
     };
     known.trace.rule = Some(permit.role().clone());
     // Who may not submit it learns nothing of it, and costs no more than the reading.
@@ -68,38 +75,6 @@ pub(super) fn judge_spec(mut known: Known, kind: SpecKind, body: Bytes) -> Step 
         open,
     };
     next_owner(known, read)
-}
-
-/// Druid authorizes a submission by its destination alone; here every datasource counts.
-fn authorize(known: &Known, spec: &Spec) -> Result<Permit, Rejection> {
-    let policies = &known.snapshot.policies;
-    let principal = &known.principal;
-    let action = known.route.endpoint.action;
-    let denied = |denial: crate::policy::Denial| Rejection::Forbidden {
-        action: denial.action,
-        datasource: denial.datasource,
-        opaque: None,
-    };
-    let effects = &spec.effects;
-    if !effects.reads.is_empty() {
-        // Reading is its own permission; the permit that counts is the one to write.
-        let _read: Permit = policies
-            .authorize(principal, Action::Read, Scope::DataSources(&effects.reads))
-            .map_err(denied)?;
-    }
-    if let Some(opaque) = effects.opaque {
-        // What cannot be seen through is for those who may do everything to everything.
-        return policies
-            .authorize(principal, Action::Admin, Scope::Cluster)
-            .map_err(|denial| Rejection::Forbidden {
-                action: denial.action,
-                datasource: effects.writes.first().cloned(),
-                opaque: Some(opaque),
-            });
-    }
-    policies
-        .authorize(principal, action, Scope::DataSources(&effects.writes))
-        .map_err(denied)
 }
 
 /// Asks for the owner of the next supervisor that the submission could replace; judges on when
@@ -136,7 +111,7 @@ pub(super) fn replaced(known: Known, read: ReadSpec, owner: Option<Owner>) -> St
         Err(_) => known.reject(Rejection::Forbidden {
             action,
             datasource: None,
-            opaque: None,
+            unmet: None,
         }),
     }
 }
@@ -250,11 +225,7 @@ pub(super) fn judge_json(
             {
                 Ok(permit) => permit,
                 Err(denial) => {
-                    return known.reject(Rejection::Forbidden {
-                        action: denial.action,
-                        datasource: denial.datasource,
-                        opaque: None,
-                    });
+                    return known.reject(denial.into());
                 }
             }
         }

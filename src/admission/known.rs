@@ -56,7 +56,7 @@ impl Known {
                 return self.reject(Rejection::Forbidden {
                     action,
                     datasource: None,
-                    opaque: None,
+                    unmet: None,
                 });
             }
         };
@@ -165,7 +165,7 @@ impl Known {
             | Origin::None => Rejection::Forbidden {
                 action,
                 datasource,
-                opaque: None,
+                unmet: None,
             },
         }
     }

@@ -5,9 +5,9 @@ use std::time::Duration;
 use crate::caller::Schemes;
 use crate::druid::{DataSource, DruidVersion};
 use crate::finding::Finding;
+use crate::policy::{Denial, Unmet};
 use crate::quota::OverQuota;
 use crate::route::Action;
-use crate::spec::Opaque;
 
 /// A refusal: expected, final for this request, and told to the client.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,8 +38,8 @@ pub enum Rejection {
         action: Action,
         /// The first datasource that no grant covers.
         datasource: Option<DataSource>,
-        /// Why only a cluster-wide grant would do.
-        opaque: Option<Opaque>,
+        /// The condition of a grant that covers it.
+        unmet: Option<Unmet>,
     },
     /// There is no such task, or it is somebody else's.
     UnknownTask,
@@ -55,6 +55,21 @@ pub enum Rejection {
     Review(Vec<Finding>),
     /// A limit.
     OverQuota(OverQuota),
+}
+
+impl From<Denial> for Rejection {
+    fn from(denial: Denial) -> Rejection {
+        let Denial {
+            action,
+            datasource,
+            unmet,
+        } = denial;
+        Rejection::Forbidden {
+            action,
+            datasource,
+            unmet,
+        }
+    }
 }
 
 /// Why a body was not taken.

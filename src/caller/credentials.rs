@@ -1,9 +1,12 @@
 //! What a request claims about its sender, before anybody has checked it.
 
 use std::fmt;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+
+use crate::certificate::Name;
 
 /// The longest `Authorization` value that is looked at, in bytes: a token of 8 KiB.
 const LONGEST: usize = 8 * 1024 + "Bearer ".len();
@@ -27,6 +30,8 @@ pub enum Credentials {
     Key(String),
     /// RFC 6750's `Bearer` with a dot in it: a signed token, if it is anything.
     Token(String),
+    /// No header, but a certificate that the listener has verified, with these names.
+    Certificate(Arc<[Name]>),
 }
 
 /// Credentials that no user can have sent: another scheme, bad base64, no colon, an empty password,
@@ -47,6 +52,8 @@ pub struct Schemes {
     pub key: bool,
     /// Signed tokens.
     pub token: bool,
+    /// Certificates that the listener asks for.
+    pub certificate: bool,
 }
 
 impl Credentials {
@@ -140,6 +147,7 @@ impl fmt::Debug for Credentials {
                 .finish_non_exhaustive(),
             Credentials::Key(_) => f.write_str("Key(…)"),
             Credentials::Token(_) => f.write_str("Token(…)"),
+            Credentials::Certificate(names) => f.debug_tuple("Certificate").field(names).finish(),
         }
     }
 }

@@ -6,11 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::terminal::{Palette, complain, print};
-use crate::config::{self, Config, LoadError};
+use crate::config::{self, Config, LoadError, UpstreamTls};
 use crate::identity::Clock;
-use crate::listener;
-use crate::server::{chain, users};
-use crate::upstream::check_ca;
+use crate::server::{chain, listener_tls, upstream_tls, users, wall_clock};
+use crate::upstream::Trust;
 
 pub(super) fn run(path: &Path) -> ExitCode {
     let palette = Palette::of_stdout();
@@ -33,17 +32,20 @@ pub(super) fn run(path: &Path) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let problems = beyond_the_text(&config);
+    let (problems, warnings) = beyond_the_text(&config);
+    let mut text = String::new();
+    for problem in &problems {
+        text.push_str(&format!("{}: {}\n", path.display(), palette.bad(problem)));
+    }
+    for warning in &warnings {
+        text.push_str(&format!("{}: warning: {warning}\n", path.display()));
+    }
     if !problems.is_empty() {
-        let mut text = String::new();
-        for problem in problems {
-            text.push_str(&format!("{}: {}\n", path.display(), palette.bad(&problem)));
-        }
         print(&text);
         return ExitCode::FAILURE;
     }
     let text = format!(
-        "{} {}: {} Overlords of Druid {}, {} users, {} issuers, {} roles, {} rate limits",
+        "{text}{} {}: {} Overlords of Druid {}, {} users, {} issuers, {} roles, {} rate limits",
         palette.good("ok"),
         path.display(),
         config.upstream.overlords.len(),
@@ -56,22 +58,30 @@ pub(super) fn run(path: &Path) -> ExitCode {
     print(&text)
 }
 
-/// What only a look at hashes and files shows.
-fn beyond_the_text(config: &Config) -> Vec<String> {
+/// What only a look at hashes and files shows: what cannot be, and what will not do for long.
+fn beyond_the_text(config: &Config) -> (Vec<String>, Vec<String>) {
     // Nothing is fetched: no clock is looked at.
     let clock: Clock = Arc::new(|| Duration::ZERO);
     let users = users(config, 0, &clock, None);
-    let tls = config.listener.tls.as_ref();
-    let tls = tls.map_or(Ok(()), |files| {
-        listener::acceptor(&files.certificate, &files.key).map(drop)
-    });
-    let ca = config.upstream.ca.as_deref().map_or(Ok(()), check_ca);
-    [
+    let tls = listener_tls(&config.listener);
+    let trust = Trust::read(&upstream_tls(&config.upstream));
+    let now = wall_clock();
+    let mut warnings = Vec::new();
+    if let Ok(Some(tls)) = &tls {
+        warnings.extend(tls.files().warnings(now));
+    }
+    if let Ok(trust) = &trust {
+        warnings.extend(trust.files().warnings(now));
+    }
+    let asked_for = config.upstream.tls != UpstreamTls::default();
+    let mut overlords = config.upstream.overlords.iter();
+    if asked_for && overlords.all(|overlord| !overlord.tls) {
+        warnings.push("`upstream.tls` is for nothing: no Overlord is `https`".to_owned());
+    }
+    let problems = [
         users.err().map(|error| chain(&error)),
-        tls.err().map(|error| error.to_string()),
-        ca.err().map(|error| error.to_string()),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+        tls.err().map(|error| chain(&error)),
+        trust.err().map(|error| chain(&error)),
+    ];
+    (problems.into_iter().flatten().collect(), warnings)
 }

@@ -50,7 +50,7 @@ pub(super) fn run(config: &Path) -> ExitCode {
                 | StartError::AdminNeedsToken(_)
                 | StartError::Issuer(_)
                 | StartError::Tls(_)
-                | StartError::Ca(_) => ExitCode::from(UNUSABLE),
+                | StartError::Trust(_) => ExitCode::from(UNUSABLE),
                 StartError::Schema(_)
                 | StartError::Listen { .. }
                 | StartError::AccessLog { .. }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::roles::name;
 use super::sections::Resolve;
 use super::table::Table;
+use super::tls::path;
 use super::users::role;
 use crate::caller::Algorithm;
 use crate::policy::Role;
@@ -32,11 +33,27 @@ pub struct Issuer {
     pub roles: Vec<(String, String)>,
 }
 
+impl Issuer {
+    /// The file that its keys are in, or the authorities whom the address of its keys is believed
+    /// by.
+    pub(super) fn file(&self) -> Option<&Path> {
+        match &self.keys {
+            IssuerKeys::File { path, .. } => Some(path),
+            IssuerKeys::Address { ca, .. } => ca.as_deref(),
+        }
+    }
+}
+
 /// `issuer.keys`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IssuerKeys {
-    /// What a file holds: a JWK set or PEM.
-    Text(String),
+    /// In a file.
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What it holds: a JWK set or PEM.
+        text: String,
+    },
     /// An address of a JWK set.
     Address {
         /// Where.
@@ -130,9 +147,9 @@ fn claim(table: &Table<'_, '_>, key: &'static str, default: &str) -> String {
 
 fn keys(table: &Table<'_, '_>, resolve: Option<Resolve<'_>>) -> Option<IssuerKeys> {
     let reference = table.required("keys");
-    let ca = table.text("ca").map(PathBuf::from);
+    let ca = table.parsed("ca", path);
     let reference = reference?;
-    if reference.starts_with("file:") {
+    if let Some(path) = reference.strip_prefix("file:") {
         let text = table.parsed("keys", |reference| match resolve {
             None => Ok(String::new()),
             Some(resolve) => resolve(reference),
@@ -140,7 +157,8 @@ fn keys(table: &Table<'_, '_>, resolve: Option<Resolve<'_>>) -> Option<IssuerKey
         if ca.is_some() {
             table.wrong_value("ca", "this is for an https address of keys", None);
         }
-        return text.map(IssuerKeys::Text);
+        let path = PathBuf::from(path);
+        return text.map(|text| IssuerKeys::File { path, text });
     }
     let url = table.parsed("keys", url)?;
     if ca.is_some() && !url.tls {

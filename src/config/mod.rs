@@ -4,6 +4,7 @@
 //! tells when the file's content has changed. Who uses a section turns it into settings of its own
 //! (`server.rs`), so that nobody else sees the file's form.
 
+mod grants;
 mod htpasswd;
 mod issuers;
 mod problem;
@@ -12,6 +13,7 @@ mod roles;
 mod secret;
 mod sections;
 mod table;
+mod tls;
 mod units;
 mod users;
 
@@ -26,7 +28,9 @@ pub use issuers::{Issuer, IssuerKeys, KeysUrl};
 pub use problem::Problem;
 pub use reload::Watch;
 pub use secret::Secret;
+pub use tls::{ClientCertificates, ListenerTls, UpstreamTls};
 
+use crate::certificate::Name;
 use crate::druid::DruidVersion;
 use crate::finding::{Code, Level, Levels};
 use crate::policy::Role;
@@ -52,6 +56,8 @@ pub struct Config {
     pub telemetry: Telemetry,
     /// Who may log in.
     pub users: Vec<User>,
+    /// The file of passwords that some of them are from.
+    pub htpasswd: Option<PathBuf>,
     /// Whose tokens are taken.
     pub issuers: Vec<Issuer>,
     /// What they may do.
@@ -75,8 +81,8 @@ pub enum Mode {
 pub struct Listener {
     /// Where to listen, unless a parent process hands a socket over.
     pub address: SocketAddr,
-    /// Server certificate and key (PEM); plain HTTP without.
-    pub tls: Option<TlsFiles>,
+    /// TLS; plain HTTP without.
+    pub tls: Option<ListenerTls>,
     /// Proxies in front whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
     /// `Host` values that are served; empty: any.
@@ -103,15 +109,6 @@ pub struct Listener {
     pub write_timeout: Duration,
 }
 
-/// PEM files of a TLS listener.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TlsFiles {
-    /// The certificate chain.
-    pub certificate: PathBuf,
-    /// Its private key.
-    pub key: PathBuf,
-}
-
 /// `[admin]`
 #[derive(Debug, Clone, PartialEq)]
 pub struct Admin {
@@ -130,8 +127,8 @@ pub struct Upstream {
     pub druid_version: DruidVersion,
     /// The gateway's own login at Druid.
     pub credentials: Option<UpstreamCredentials>,
-    /// A file of CA certificates (PEM) for `https` Overlords; the system's store without.
-    pub ca: Option<PathBuf>,
+    /// How `https` Overlords are believed.
+    pub tls: UpstreamTls,
     /// How often each Overlord is asked whether it leads.
     pub probe_interval: Duration,
     /// Opening a connection, TLS included.
@@ -261,6 +258,8 @@ pub struct User {
     pub password: Option<String>,
     /// SHA-256 of each of its API keys.
     pub api_keys: Vec<[u8; 32]>,
+    /// Names in certificates that are this user's and nobody else's.
+    pub certificates: Vec<Name>,
     /// The names of its roles.
     pub roles: Vec<String>,
 }
@@ -303,6 +302,26 @@ impl Config {
         resolve: &dyn Fn(&str) -> Result<String, String>,
     ) -> Result<Config, Vec<Problem>> {
         sections::read(text, sections::Purpose::Serve(resolve))
+    }
+
+    /// The files whose content belongs to this configuration: certificates, keys and passwords.
+    pub fn files(&self) -> Vec<&Path> {
+        let own = self.listener.tls.as_ref();
+        let pair = self.upstream.tls.certificate.as_ref();
+        [
+            own.map(|tls| &tls.certificate),
+            own.map(|tls| &tls.key),
+            own.and_then(|tls| tls.client_ca.as_ref()),
+            self.upstream.tls.ca.as_ref(),
+            pair.map(|(certificate, _)| certificate),
+            pair.map(|(_, key)| key),
+            self.htpasswd.as_ref(),
+        ]
+        .into_iter()
+        .flatten()
+        .map(PathBuf::as_path)
+        .chain(self.issuers.iter().filter_map(Issuer::file))
+        .collect()
     }
 }
 
@@ -347,6 +366,13 @@ pub fn load(path: &Path) -> Result<Config, LoadError> {
         path: path.to_owned(),
         problems,
     })
+}
+
+/// The files whose content belongs to the configuration of this file, even if it is refused for
+/// what they hold. `None`: what they are cannot be read.
+pub fn named(path: &Path) -> Option<Vec<PathBuf>> {
+    let config = sections::read(&text(path).ok()?, sections::Purpose::Judge).ok()?;
+    Some(config.files().into_iter().map(Path::to_owned).collect())
 }
 
 fn text(path: &Path) -> Result<String, LoadError> {

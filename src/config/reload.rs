@@ -1,53 +1,79 @@
-//! Noticing that the configuration file has changed.
+//! Noticing that the configuration file, or a file that it names, has changed.
 
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest as _, Sha256};
+
 /// A configuration file is at most this long: a file that grew without end is a mistake.
 const LARGEST: u64 = 16 << 20;
 
-/// Compares a file's content with what it was at the last look.
+/// Compares the content of files with what it was at the last look.
 ///
 /// The content is compared, not the time stamp or the inode: an orchestrator that swaps a
-/// symbolic link, an editor that renames and a tool that keeps time stamps are all noticed.
+/// symbolic link, an editor that renames and a tool that keeps time stamps are all noticed. Of the
+/// content, keys among it, only a hash is kept.
 #[derive(Debug)]
 pub struct Watch {
-    path: PathBuf,
-    last: Option<String>,
+    files: Vec<(PathBuf, Option<[u8; 32]>)>,
 }
 
 impl Watch {
     /// Watches `path`, taking its present content as known.
     pub fn new(path: &Path) -> Watch {
         Watch {
-            path: path.to_owned(),
-            last: read(path).ok(),
+            files: vec![(path.to_owned(), fingerprint(path))],
         }
     }
 
-    /// Has the content changed since the last call? A file that cannot be read has not.
-    pub fn changed(&mut self) -> bool {
-        match read(&self.path) {
-            Ok(text) if self.last.as_deref() != Some(text.as_str()) => {
-                self.last = Some(text);
-                true
-            }
-            Ok(_) | Err(_) => false,
+    /// Watches these files too, and of those that were added before only them.
+    pub fn also<'p>(&mut self, files: impl IntoIterator<Item = &'p Path>) {
+        let mut added = Vec::new();
+        for path in files {
+            let mut known = self.files.iter().skip(1).filter(|(known, _)| known == path);
+            added.push(match known.next() {
+                Some(known) => known.clone(),
+                None => (path.to_owned(), fingerprint(path)),
+            });
         }
+        self.files.truncate(1);
+        self.files.append(&mut added);
     }
+
+    /// Has any content changed since the last call? A file that cannot be read has not.
+    pub fn changed(&mut self) -> bool {
+        let mut changed = false;
+        for (path, last) in &mut self.files {
+            let now = fingerprint(path);
+            if now.is_some() && now != *last {
+                *last = now;
+                changed = true;
+            }
+        }
+        changed
+    }
+}
+
+fn fingerprint(path: &Path) -> Option<[u8; 32]> {
+    bytes(path).ok().map(|bytes| Sha256::digest(bytes).into())
 }
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "the configuration file is read here and nowhere else"
+    reason = "the configuration file, and what changes with it, is read here"
 )]
-pub(super) fn read(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
+fn bytes(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
     let file = std::fs::File::open(path)?;
-    if file.take(LARGEST + 1).read_to_string(&mut text)? as u64 > LARGEST {
+    if file.take(LARGEST + 1).read_to_end(&mut bytes)? as u64 > LARGEST {
         return Err(io::Error::other("the file is larger than 16 MiB"));
     }
-    Ok(text)
+    Ok(bytes)
+}
+
+pub(super) fn read(path: &Path) -> io::Result<String> {
+    String::from_utf8(bytes(path)?)
+        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "the file is not UTF-8"))
 }
 
 #[cfg(test)]
@@ -58,12 +84,25 @@ mod tests {
     fn a_change_is_told_once() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("overgate.toml");
+        let key = folder.path().join("server.key");
         std::fs::write(&path, "a").expect("written");
         let mut watch = Watch::new(&path);
         assert!(!watch.changed());
         std::fs::write(&path, "b").expect("written");
         assert!(watch.changed());
         assert!(!watch.changed());
+        watch.also([key.as_path()]);
+        assert!(!watch.changed());
+        std::fs::write(&key, "a").expect("written");
+        assert!(watch.changed(), "a file that was not there");
+        std::fs::write(&key, "b").expect("written");
+        // Asked for once more, what changed meanwhile is still told.
+        watch.also([key.as_path()]);
+        assert!(watch.changed());
+        assert!(!format!("{watch:?}").contains("\"b\""), "no content");
+        watch.also([]);
+        std::fs::write(&key, "c").expect("written");
+        assert!(!watch.changed(), "not watched any more");
         std::fs::remove_file(&path).expect("removed");
         assert!(!watch.changed(), "a file that is gone changes nothing");
     }

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use super::grants::grant;
 use super::table::{Table, nearest};
-use crate::druid::DataSourcePattern;
-use crate::policy::{Grant, Role};
+use crate::policy::Role;
 use crate::quota::{KeyPart, Rate, RateLimit};
 use crate::route::Action;
 
@@ -78,7 +78,10 @@ pub(super) fn roles(root: &Table<'_, '_>) -> Vec<Role> {
         let grants = table
             .tables("grant")
             .into_iter()
-            .filter_map(grant)
+            .filter_map(|table| {
+                let actions = table.list("actions", word(ACTIONS));
+                grant(table, actions)
+            })
             .collect::<Vec<_>>();
         if grants.is_empty() {
             table.wrong("a role needs a `[[role.grant]]` that is right");
@@ -92,22 +95,6 @@ pub(super) fn roles(root: &Table<'_, '_>) -> Vec<Role> {
         table.finish();
     }
     roles
-}
-
-fn grant(table: Table<'_, '_>) -> Option<Grant> {
-    let actions = table.list("actions", word(ACTIONS));
-    let datasources = table.list("datasources", str::parse::<DataSourcePattern>);
-    if actions.is_none() {
-        table.wrong("`actions` is missing");
-    }
-    if datasources.is_none() {
-        table.wrong("`datasources` is missing");
-    }
-    table.finish();
-    Some(Grant {
-        actions: actions?,
-        datasources: datasources?,
-    })
 }
 
 /// `[[rate_limit]]`

@@ -10,11 +10,12 @@ use toml::de::DeTable;
 use super::issuers::issuers;
 use super::roles::{rate_limits, roles};
 use super::table::{Report, Table};
+use super::tls;
 use super::units::{duration, size};
 use super::users::users;
 use super::{
     AccessLog, Admin, Config, Drain, Listener, Mode, OverlordUrl, Problem, Secret, Telemetry,
-    TlsFiles, Upstream, UpstreamCredentials, Validation,
+    Upstream, UpstreamCredentials, Validation,
 };
 use crate::druid::DruidVersion;
 use crate::finding::{CODES, Code, Level};
@@ -61,7 +62,9 @@ pub(super) fn read(text: &str, purpose: Purpose<'_>) -> Result<Config, Vec<Probl
     let drain = drain(root.table("drain"));
     let telemetry = telemetry(root.table("telemetry"));
     let roles = roles(&root);
-    let users = users(&root, &roles, serves.then_some(resolve));
+    let asks = listener.tls.as_ref();
+    let asks = asks.is_some_and(|tls| tls.client_ca.is_some());
+    let (users, htpasswd) = users(&root, &roles, serves.then_some(resolve), asks);
     let issuers = issuers(&root, &roles, serves.then_some(resolve));
     let rate_limits = rate_limits(&root);
     root.finish();
@@ -78,6 +81,7 @@ pub(super) fn read(text: &str, purpose: Purpose<'_>) -> Result<Config, Vec<Probl
         drain,
         telemetry,
         users,
+        htpasswd,
         issuers,
         roles,
         rate_limits,
@@ -121,15 +125,7 @@ const fn seconds(count: u64) -> Duration {
 
 fn listener(table: Table<'_, '_>) -> Listener {
     let tls = table.table("tls");
-    let files = tls.is_present().then(|| {
-        let certificate = tls.required("certificate").map(PathBuf::from);
-        let key = tls.required("key").map(PathBuf::from);
-        Some(TlsFiles {
-            certificate: certificate?,
-            key: key?,
-        })
-    });
-    tls.finish();
+    let tls = tls.is_present().then(|| tls::listener(tls));
     let network = |text: &str| {
         text.parse::<IpNet>()
             .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
@@ -138,7 +134,7 @@ fn listener(table: Table<'_, '_>) -> Listener {
     let host = |text: &str| Ok::<_, String>(text.to_ascii_lowercase());
     let read = Listener {
         address: address(&table, 8190),
-        tls: files.flatten(),
+        tls: tls.flatten(),
         trusted_proxies: table.list("trusted_proxies", network).unwrap_or_default(),
         hosts: table.list("hosts", host).unwrap_or_default(),
         max_connections: table
@@ -244,7 +240,7 @@ fn upstream(table: Table<'_, '_>, resolve: Resolve<'_>, serves: bool) -> Upstrea
             .parsed("druid_version", str::parse::<DruidVersion>)
             .unwrap_or(DruidVersion::new(28, 0, 0)),
         credentials: credentials.flatten(),
-        ca: table.text("ca").map(PathBuf::from),
+        tls: tls::upstream(table.table("tls")),
         probe_interval: time(&table, "probe_interval", seconds(1)),
         connect_timeout: time(&table, "connect_timeout", seconds(1)),
         response_timeout: time(&table, "response_timeout", seconds(30)),

@@ -1,30 +1,37 @@
 //! `[identity]` and `[[user]]`: who may log in, and with what.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use super::User;
 use super::htpasswd::{self, Line, strength};
 use super::roles::name;
 use super::sections::Resolve;
 use super::table::{Table, nearest};
+use super::tls::{certificates, path};
 use crate::policy::Role;
 
-/// The users of the file and of its htpasswd file. `resolve` is `None` where nobody logs in.
+/// The users of the file and of its htpasswd file, and where that is. `resolve` is `None` where
+/// nobody logs in; `asks` says whether clients are asked for certificates.
 pub(super) fn users(
     root: &Table<'_, '_>,
     roles: &[Role],
     resolve: Option<Resolve<'_>>,
-) -> Vec<User> {
+    asks: bool,
+) -> (Vec<User>, Option<PathBuf>) {
     let identity = root.table("identity");
-    let mut lines = htpasswd(&identity, resolve);
+    let (mut lines, file) = htpasswd(&identity, resolve);
     identity.finish();
     let mut taken = BTreeSet::new();
+    let mut taken_names = BTreeSet::new();
     let mut keys = BTreeSet::new();
     let mut users = Vec::new();
     for table in root.tables("user") {
         let name = name(&table, &mut taken);
         let own = password(&table);
         let api_keys = api_keys(&table, &mut keys);
+        let certificates = certificates(&table, &mut taken_names, asks);
+        let has_other = api_keys.is_some() || certificates.is_some();
         let held = table.list("roles", |text| role(text, roles));
         let filed = name
             .as_ref()
@@ -39,8 +46,8 @@ pub(super) fn users(
                 ),
                 None,
             ),
-            (None, None) if resolve.is_some() && api_keys.is_none() => table.wrong(
-                "a user needs a `password`, `api_keys` or a line in the htpasswd file of `[identity]`",
+            (None, None) if resolve.is_some() && !has_other => table.wrong(
+                "a user needs a `password`, `api_keys`, `certificates` or a line in the htpasswd file of `[identity]`",
             ),
             (_, _) => {}
         }
@@ -49,6 +56,7 @@ pub(super) fn users(
                 name,
                 password: own.or(filed.map(|line| line.hash)),
                 api_keys: api_keys.unwrap_or_default(),
+                certificates: certificates.unwrap_or_default(),
                 roles: held.unwrap_or_default(),
             });
         }
@@ -59,26 +67,27 @@ pub(super) fn users(
         name: line.name,
         password: Some(line.hash),
         api_keys: Vec::new(),
+        certificates: Vec::new(),
         roles: Vec::new(),
     }));
-    users
+    (users, file)
 }
 
-/// The lines of the htpasswd file, if there is one.
-fn htpasswd(table: &Table<'_, '_>, resolve: Option<Resolve<'_>>) -> Vec<Line> {
-    let text = table.parsed("htpasswd", |reference| match resolve {
-        None => Ok(String::new()),
-        Some(resolve) if reference.starts_with("file:") => resolve(reference),
-        Some(_) if reference.starts_with("env:") => {
-            Err("this is a file: `file:users.htpasswd`".to_owned())
-        }
-        Some(resolve) => resolve(&format!("file:{reference}")),
+/// The lines of the htpasswd file and where it is, if there is one.
+fn htpasswd(table: &Table<'_, '_>, resolve: Option<Resolve<'_>>) -> (Vec<Line>, Option<PathBuf>) {
+    let file = table.parsed("htpasswd", path);
+    let text = file.as_ref().and_then(|_| {
+        table.parsed("htpasswd", |reference| match resolve {
+            None => Ok(String::new()),
+            Some(resolve) if reference.starts_with("file:") => resolve(reference),
+            Some(resolve) => resolve(&format!("file:{reference}")),
+        })
     });
     let (lines, problems) = htpasswd::read(text.as_deref().unwrap_or_default());
     for problem in problems {
         table.wrong_value("htpasswd", problem, None);
     }
-    lines
+    (lines, file)
 }
 
 fn password(table: &Table<'_, '_>) -> Option<String> {

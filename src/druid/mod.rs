@@ -7,5 +7,5 @@ mod version;
 
 pub use name::{DataSource, InvalidName, SupervisorId, TaskId};
 pub use owner::Owner;
-pub use pattern::{DataSourcePattern, InvalidPattern};
+pub use pattern::{DataSourcePattern, InvalidPattern, matches_pattern};
 pub use version::{DruidVersion, InvalidVersion};

@@ -22,25 +22,30 @@ impl DataSourcePattern {
         self.text.bytes().all(|byte| byte == b'*')
     }
 
-    /// Does it match this name? Takes time linear in the name for each `*`, never more.
+    /// Does it match this name?
     pub fn matches(&self, datasource: &DataSource) -> bool {
-        let name = datasource.as_str();
-        let Some((first, rest)) = self.text.split_once('*') else {
-            return self.text == name;
-        };
-        let Some(mut name) = name.strip_prefix(first) else {
+        matches_pattern(&self.text, datasource.as_str())
+    }
+}
+
+/// Does a pattern, in which every `*` stands for any characters, match this name? Takes time linear
+/// in the name for each `*`, never more.
+pub fn matches_pattern(pattern: &str, name: &str) -> bool {
+    let Some((first, rest)) = pattern.split_once('*') else {
+        return pattern == name;
+    };
+    let Some(mut name) = name.strip_prefix(first) else {
+        return false;
+    };
+    let (middle, last) = rest.rsplit_once('*').unwrap_or(("", rest));
+    // Each part at its first place leaves the most room for those that follow.
+    for part in middle.split('*').filter(|part| !part.is_empty()) {
+        let Some(at) = name.find(part) else {
             return false;
         };
-        let (middle, last) = rest.rsplit_once('*').unwrap_or(("", rest));
-        // Each part at its first place leaves the most room for those that follow.
-        for part in middle.split('*').filter(|part| !part.is_empty()) {
-            let Some(at) = name.find(part) else {
-                return false;
-            };
-            name = name.get(at + part.len()..).unwrap_or_default();
-        }
-        name.ends_with(last)
+        name = name.get(at + part.len()..).unwrap_or_default();
     }
+    name.ends_with(last)
 }
 
 impl FromStr for DataSourcePattern {

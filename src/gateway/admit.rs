@@ -10,6 +10,7 @@ use super::generation::{Due, Generation};
 use super::head;
 use super::problem::Problem;
 use crate::admission::{Admitted, AwaitingBody, BodyProblem, Login, Step, begin};
+use crate::caller::Credentials;
 use crate::druid::Owner;
 use crate::identity::Failure as LoginFailure;
 use crate::listener::Arrival;
@@ -43,7 +44,7 @@ impl Gateway {
                     };
                 }
                 Step::NeedPrincipal(wait) => {
-                    let login = self.login(session, generation, record).await;
+                    let login = self.login(session, arrival, generation, record).await;
                     wait.supply(login)
                 }
                 Step::NeedOwner(wait) => {
@@ -88,12 +89,21 @@ impl Gateway {
     async fn login(
         &self,
         session: &ServerSession,
+        arrival: &Arrival,
         generation: &Generation,
         record: &Record<'_>,
     ) -> Login {
         let Ok(credentials) = head::credentials(session) else {
             return Login::Absent;
         };
+        let credentials = head::or_certificate(credentials, arrival);
+        if let Credentials::Certificate(names) = &credentials {
+            let who = generation.certificates.who(names);
+            if who.is_none() {
+                tracing::debug!(?names, "a client's certificate is no user's");
+            }
+            return who.map_or(Login::Absent, Login::Known);
+        }
         let source = record.outcome.source;
         match self
             .authenticator

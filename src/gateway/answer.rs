@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use pingora::http::ResponseHeader;
 use pingora::protocols::http::ServerSession;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::exchange::{Gateway, Record};
 use super::problem::Problem;
@@ -156,8 +156,10 @@ impl Gateway {
             record.outcome.cut = true;
             return false;
         };
-        let wrote = session.write_response_header(Box::new(built)).await.is_ok();
-        self.wrote(session, wrote, record)
+        // Pingora's timeout is for bodies: answers that nobody reads pile up before a header, too.
+        let limit = self.current.load().settings.write_timeout;
+        let wrote = timeout(limit, session.write_response_header(Box::new(built))).await;
+        self.wrote(session, matches!(wrote, Ok(Ok(()))), record)
     }
 
     /// Writes a piece of an answer's body.

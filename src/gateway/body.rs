@@ -63,10 +63,10 @@ async fn read(
     if session.get_header("expect").is_some() && !session.is_body_done() {
         // Otherwise the interim answer would count as the answer, and close the connection.
         session.set_close_on_response_before_downstream_finish(false);
-        session
-            .write_continue_response()
-            .await
-            .map_err(|_| BodyProblem::Broken)?;
+        match timeout_at(end, session.write_continue_response()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) | Err(_) => return Err(BodyProblem::Broken),
+        }
         session.set_close_on_response_before_downstream_finish(true);
     }
     let begun = Instant::now();

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use pingora::protocols::Stream;
 use pingora::protocols::http::ServerSession;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::generation::{Due, Generation};
 use super::head;
@@ -255,7 +255,12 @@ impl Serve for Gateway {
         self.run(&mut session, arrival).await;
         // Whether the connection is kept was said in the answer's header: a drain that has begun
         // since does not take it back, or the client's next request would be lost.
-        let reusable = session.finish().await.ok().flatten()?;
+        // Pingora puts no deadline on the last bytes, nor on the good-bye of TLS: a client that
+        // takes nothing would hold its connection for ever. What is left of a body is drained under
+        // a deadline of its own, the same.
+        let limit = 2 * self.current.load().settings.write_timeout;
+        let finished = timeout(limit, session.finish()).await.ok()?;
+        let reusable = finished.ok().flatten()?;
         Some(reusable.into_parts().0)
     }
 

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use tokio::time::Instant;
 
 use crate::admission::Snapshot;
-use crate::identity::Users;
+use crate::identity::{Certificates, Users};
 use crate::route::Action;
 use crate::upstream::{Overlords, Owners};
 
@@ -18,6 +18,8 @@ pub struct Generation {
     pub snapshot: Arc<Snapshot>,
     /// Who may log in.
     pub users: Users,
+    /// Who may log in with a certificate.
+    pub certificates: Certificates,
     /// Where requests go.
     pub overlords: Arc<Overlords>,
     /// Whose tasks they are.

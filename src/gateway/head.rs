@@ -47,6 +47,15 @@ pub(super) fn credentials(session: &ServerSession) -> Result<Credentials, Invali
     Credentials::of_request(all(header::AUTHORIZATION), all(API_KEY))
 }
 
+/// What a client is taken for that may have shown a certificate. A header decides alone: behind a
+/// wrong password no certificate is asked, or a guess would end as a login.
+pub(super) fn or_certificate(said: Credentials, arrival: &Arrival) -> Credentials {
+    match (said, &arrival.certificate) {
+        (Credentials::Absent, Some(names)) => Credentials::Certificate(names.clone()),
+        (said, _) => said,
+    }
+}
+
 /// Is the `Host` one that is served?
 pub(super) fn is_served(session: &ServerSession, hosts: &[String]) -> bool {
     let host = session.req_header().headers.get(header::HOST);

@@ -146,7 +146,7 @@ impl Authenticator {
         now: Timestamp,
     ) -> Result<Principal, Failure> {
         let (kind, parts, account) = match credentials {
-            Credentials::Absent => return Err(Failure::Absent),
+            Credentials::Absent | Credentials::Certificate(_) => return Err(Failure::Absent),
             Credentials::Basic { username, password } => {
                 (0, [username.as_str(), password], Some([username, ""]))
             }
@@ -168,7 +168,6 @@ impl Authenticator {
         login.account = account.map(|account| self.fingerprints.of(3, account));
         self.memory.may_try(&login)?;
         match credentials {
-            Credentials::Absent => Err(Failure::Absent),
             Credentials::Basic { username, password } => {
                 let checked = self.password(users, username, password, login);
                 timeout(LONGEST_WAIT, checked)
@@ -183,7 +182,10 @@ impl Authenticator {
                 let (principal, lifetime) = self.token(users, token, now).await?;
                 self.memory.settle(&login, principal, lifetime)
             }
-            Credentials::Key(_) | Credentials::Token(_) => Err(Failure::Absent),
+            Credentials::Absent
+            | Credentials::Certificate(_)
+            | Credentials::Key(_)
+            | Credentials::Token(_) => Err(Failure::Absent),
         }
     }
 

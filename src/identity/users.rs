@@ -102,12 +102,13 @@ impl Users {
         &self.issuers
     }
 
-    /// The ways of logging in that somebody can use.
+    /// The ways of logging in with a header that somebody can use.
     pub fn schemes(&self) -> Schemes {
         Schemes {
             basic: !self.by_name.is_empty(),
             key: !self.by_key.is_empty(),
             token: !self.issuers.is_empty(),
+            certificate: false,
         }
     }
 

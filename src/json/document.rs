@@ -180,8 +180,8 @@ impl Document {
     }
 
     #[inline]
-    pub(super) fn cell(&self, index: u32) -> Cell {
-        const NULL: Cell = Cell {
+    pub(super) fn cell(&self, index: u32) -> &Cell {
+        static NULL: Cell = Cell {
             start: 0,
             end: 0,
             next: u32::MAX,
@@ -192,7 +192,7 @@ impl Document {
         #[cfg(test)]
         self.looks
             .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        self.cells.get(index as usize).copied().unwrap_or(NULL)
+        self.cells.get(index as usize).unwrap_or(&NULL)
     }
 
     #[inline]

@@ -11,13 +11,16 @@ use super::text::unescape;
 /// those again by sorting. So keys that were made to collide cost a sort and no more: hashes
 /// need no secret.
 pub(super) fn duplicate(keys: &mut [(u32, u32)], cells: &[Cell], text: &str) -> Option<u32> {
-    // Few, of different hashes, as of most objects: no need to sort them.
-    if let few @ ([] | [_] | [_, _] | [_, _, _] | [_, _, _, _]) = &*keys {
-        let differs =
-            |at: usize, key: &(u32, u32)| few.iter().skip(at + 1).all(|other| other.0 != key.0);
-        if few.iter().enumerate().all(|(at, key)| differs(at, key)) {
-            return None;
-        }
+    // Of most objects all keys differ in the end of their hash already: no need to sort them.
+    let mut seen = 0_u128;
+    let differ = keys.iter().all(|(hash, _)| {
+        let bit = 1 << (hash & 127);
+        let is_new = seen & bit == 0;
+        seen |= bit;
+        is_new
+    });
+    if differ {
+        return None;
     }
     keys.sort_unstable();
     let mut first: Option<u32> = None;

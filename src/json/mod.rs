@@ -16,8 +16,8 @@ mod text;
 
 pub use document::{Document, Kind, Position, Span};
 pub use invalid::{Invalid, InvalidKind};
-pub(crate) use node::hash_key;
 pub use node::{Elements, Entries, Node};
+pub(crate) use node::{hash_key, is_name};
 
 /// Bounds of a document, held while it is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -18,7 +18,7 @@ impl<'d> Node<'d> {
     }
 
     #[inline]
-    fn cell(self) -> Cell {
+    fn cell(self) -> &'d Cell {
         self.document.cell(self.index)
     }
 
@@ -126,9 +126,20 @@ impl<'d> Node<'d> {
 
     #[inline]
     pub(crate) fn get_hashed(self, key: &str, hash: u32) -> Option<Node<'d>> {
-        self.entries()
-            .find(|(name, _)| name.is_key(key, hash))
-            .map(|(_, value)| value)
+        let object = self.cell();
+        if object.kind != Kind::Object {
+            return None;
+        }
+        let mut index = self.index + 1;
+        for _ in 0..object.extra {
+            let name = self.document.cell(index);
+            let value = Node::new(self.document, index + 1);
+            if name.extra == hash && Node::new(self.document, index).is_key(key, hash) {
+                return Some(value);
+            }
+            index = value.cell().next;
+        }
+        None
     }
 
     /// Is it a key of this name, whose hash is given?
@@ -142,7 +153,8 @@ impl<'d> Node<'d> {
             return self.as_str().is_some_and(|name| name == key);
         }
         let inside = cell.start as usize + 1..(cell.end as usize).saturating_sub(1);
-        self.document.bytes().get(inside) == Some(key.as_bytes())
+        let name = self.document.bytes().get(inside);
+        name.is_some_and(|name| text::same(name, key.as_bytes()))
     }
 
     /// A key's hash, that of its meaning.
@@ -214,6 +226,12 @@ impl<'d> Node<'d> {
 #[inline]
 pub(crate) const fn hash_key(key: &str) -> u32 {
     text::hash(key.as_bytes())
+}
+
+/// Are these two the same name?
+#[inline]
+pub(crate) fn is_name(left: &str, right: &str) -> bool {
+    text::same(left.as_bytes(), right.as_bytes())
 }
 
 /// Appends `/` and an escaped reference token.

@@ -22,20 +22,6 @@ struct Open {
     keys: usize,
 }
 
-/// What may come next.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Expect {
-    Value,
-    /// After `[`.
-    ValueOrEnd,
-    /// After `{`.
-    KeyOrEnd,
-    /// After a comma in an object.
-    Key,
-    /// After a value.
-    CommaOrEnd,
-}
-
 struct Reader<'b> {
     text: &'b str,
     /// The same.
@@ -94,24 +80,62 @@ impl Document {
     }
 }
 
+/// A place in the text or on the tape, of which there is no cell without a byte.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a text of more than 32 bits is not read"
+)]
+#[inline]
+fn narrow(wide: usize) -> u32 {
+    wide as u32
+}
+
 impl Reader<'_> {
     fn read(&mut self) -> Result<(), scan::Wrong> {
         self.skip_space();
         if self.at == self.bytes.len() {
             return Err((InvalidKind::Empty, 0));
         }
-        let mut expect = Expect::Value;
-        loop {
-            expect = self.step(expect)?;
+        let mut is_first = self.value()?;
+        while let Some(open) = self.open.last_mut() {
+            let in_object = open.is_object;
             self.skip_space();
-            if self.open.is_empty() {
-                break;
+            let byte = self.byte()?;
+            match byte {
+                b']' | b'}' => {
+                    self.close(byte)?;
+                    is_first = false;
+                    continue;
+                }
+                b',' if !is_first => {
+                    self.at += 1;
+                    self.skip_space();
+                }
+                _ if is_first => {}
+                _ => {
+                    return Err((
+                        InvalidKind::Syntax("a comma or the end of the array or object is missing"),
+                        self.at,
+                    ));
+                }
             }
+            if in_object {
+                self.key()?;
+            }
+            is_first = self.value()?;
         }
+        self.skip_space();
         if self.at < self.bytes.len() {
             return Err((InvalidKind::TrailingText, self.at));
         }
         Ok(())
+    }
+
+    /// The next byte, which must be there.
+    #[inline]
+    fn byte(&self) -> Result<u8, scan::Wrong> {
+        let byte = self.bytes.get(self.at).copied();
+        byte.ok_or((InvalidKind::Syntax("the text ends too early"), self.at))
     }
 
     #[inline]
@@ -143,42 +167,20 @@ impl Reader<'_> {
         }
     }
 
-    /// Reads one token and tells what may follow.
-    fn step(&mut self, expect: Expect) -> Result<Expect, scan::Wrong> {
-        let Some(byte) = self.bytes.get(self.at).copied() else {
-            return Err((InvalidKind::Syntax("the text ends too early"), self.at));
-        };
-        match (expect, byte) {
-            (Expect::CommaOrEnd, b',') => {
-                self.at += 1;
-                let in_object = self.open.last().is_some_and(|open| open.is_object);
-                Ok(if in_object {
-                    Expect::Key
-                } else {
-                    Expect::Value
-                })
-            }
-            (Expect::CommaOrEnd | Expect::ValueOrEnd, b']')
-            | (Expect::CommaOrEnd | Expect::KeyOrEnd, b'}') => self.close(byte),
-            (Expect::CommaOrEnd, _) => Err((
-                InvalidKind::Syntax("a comma or the end of the array or object is missing"),
-                self.at,
-            )),
-            (Expect::Key | Expect::KeyOrEnd, b'"') => self.key(),
-            (Expect::Key | Expect::KeyOrEnd, _) => Err((
-                InvalidKind::Syntax("a key in double quotes is missing"),
-                self.at,
-            )),
-            (Expect::Value | Expect::ValueOrEnd, _) => self.value(byte),
-        }
-    }
-
-    fn value(&mut self, byte: u8) -> Result<Expect, scan::Wrong> {
+    /// Reads a value; of a container its beginning. Is what follows the first in a container?
+    #[inline]
+    fn value(&mut self) -> Result<bool, scan::Wrong> {
+        let byte = self.byte()?;
         if let Some(open) = self.open.last_mut() {
             open.count += 1;
         }
         let start = self.at;
         match byte {
+            b'"' => {
+                let scanned = scan::string(self.bytes, start + 1, false)?;
+                self.at = scanned.end + 1;
+                self.push(start, self.at, Kind::String, 0, scanned.escaped)?;
+            }
             b'{' | b'[' => {
                 if self.open.len() >= self.limits.depth {
                     return Err((InvalidKind::TooDeep, start));
@@ -193,16 +195,7 @@ impl Reader<'_> {
                     keys: self.keys.len(),
                 });
                 self.at += 1;
-                return Ok(if is_object {
-                    Expect::KeyOrEnd
-                } else {
-                    Expect::ValueOrEnd
-                });
-            }
-            b'"' => {
-                let scanned = scan::string(self.bytes, start + 1, false)?;
-                self.at = scanned.end + 1;
-                self.push(start, self.at, Kind::String, 0, scanned.escaped)?;
+                return Ok(true);
             }
             b'-' | b'0'..=b'9' => {
                 self.at = scan::number(self.bytes, start)?;
@@ -213,7 +206,7 @@ impl Reader<'_> {
             b'n' => self.word(b"null", Kind::Null)?,
             _ => return Err((InvalidKind::Syntax("a JSON value is missing"), start)),
         }
-        Ok(Expect::CommaOrEnd)
+        Ok(false)
     }
 
     fn word(&mut self, word: &[u8], kind: Kind) -> Result<(), scan::Wrong> {
@@ -230,8 +223,16 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn key(&mut self) -> Result<Expect, scan::Wrong> {
+    /// Reads a key and its colon.
+    #[inline]
+    fn key(&mut self) -> Result<(), scan::Wrong> {
         let start = self.at;
+        if self.byte()? != b'"' {
+            return Err((
+                InvalidKind::Syntax("a key in double quotes is missing"),
+                start,
+            ));
+        }
         let scanned = scan::string(self.bytes, start + 1, true)?;
         self.at = scanned.end + 1;
         let raw = self.text.get(start + 1..scanned.end).unwrap_or_default();
@@ -244,8 +245,7 @@ impl Reader<'_> {
         if raw.is_empty() {
             return Err((InvalidKind::EmptyKey, start));
         }
-        self.keys
-            .push((hash, u32::try_from(cell).unwrap_or(u32::MAX)));
+        self.keys.push((hash, narrow(cell)));
         self.skip_space();
         if self.bytes.get(self.at) != Some(&b':') {
             return Err((
@@ -255,30 +255,17 @@ impl Reader<'_> {
         }
         self.at += 1;
         self.skip_space();
-        Ok(Expect::Value)
+        Ok(())
     }
 
-    fn close(&mut self, byte: u8) -> Result<Expect, scan::Wrong> {
+    fn close(&mut self, byte: u8) -> Result<(), scan::Wrong> {
         let is_object = byte == b'}';
-        if self
-            .open
-            .last()
-            .is_none_or(|open| open.is_object != is_object)
-        {
-            return Err((
-                InvalidKind::Syntax("this closes what was not opened"),
-                self.at,
-            ));
-        }
-        let Some(open) = self.open.pop() else {
-            return Err((
-                InvalidKind::Syntax("this closes what was not opened"),
-                self.at,
-            ));
-        };
+        let unopened = InvalidKind::Syntax("this closes what was not opened");
+        let open = self.open.pop_if(|open| open.is_object == is_object);
+        let open = open.ok_or((unopened, self.at))?;
         self.at += 1;
-        let next = u32::try_from(self.cells.len()).unwrap_or(u32::MAX);
-        let end = u32::try_from(self.at).unwrap_or(u32::MAX);
+        let next = narrow(self.cells.len());
+        let end = narrow(self.at);
         if let Some(cell) = self.cells.get_mut(open.cell) {
             cell.end = end;
             cell.next = next;
@@ -296,9 +283,10 @@ impl Reader<'_> {
             }
             self.keys.truncate(open.keys);
         }
-        Ok(Expect::CommaOrEnd)
+        Ok(())
     }
 
+    #[inline]
     fn push(
         &mut self,
         start: usize,
@@ -311,7 +299,6 @@ impl Reader<'_> {
         if index >= self.limits.values {
             return Err((InvalidKind::TooManyValues, start));
         }
-        let narrow = |wide: usize| u32::try_from(wide).unwrap_or(u32::MAX);
         self.cells.push(Cell {
             start: narrow(start),
             end: narrow(end),

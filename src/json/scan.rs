@@ -31,6 +31,7 @@ fn special(chunk: u64) -> Option<usize> {
 }
 
 /// Scans a string whose opening quote is before `from`.
+#[inline]
 pub(super) fn string(bytes: &[u8], from: usize, is_key: bool) -> Result<Text, Wrong> {
     let mut at = from;
     let mut escaped = false;
@@ -101,10 +102,8 @@ fn hex(bytes: &[u8], at: usize) -> Result<u32, Wrong> {
     );
     let digits = bytes.get(at + 2..at + 6).ok_or(wrong)?;
     digits.iter().try_fold(0, |sum, byte| {
-        char::from(*byte)
-            .to_digit(16)
-            .map(|digit| sum * 16 + digit)
-            .ok_or(wrong)
+        let digit = char::from(*byte).to_digit(16);
+        digit.map(|digit| sum * 16 + digit).ok_or(wrong)
     })
 }
 

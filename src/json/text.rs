@@ -41,6 +41,31 @@ fn unicode(after: &str) -> (char, usize) {
     (char::from_u32(scalar).unwrap_or('\u{fffd}'), 11)
 }
 
+/// Are these the same bytes? Names are short: to compare them here costs half of a call that must
+/// first find out how.
+#[inline]
+pub(super) fn same(left: &[u8], right: &[u8]) -> bool {
+    if left.len() != right.len() {
+        return false;
+    }
+    let (Some(left_end), Some(right_end)) = (left.last_chunk(), right.last_chunk()) else {
+        return left.iter().zip(right).all(|(left, right)| left == right);
+    };
+    let word = u64::from_le_bytes;
+    let mut left = left;
+    let mut right = right;
+    while let (Some((one, more)), Some((other, others))) =
+        (left.split_first_chunk(), right.split_first_chunk())
+    {
+        if word(*one) != word(*other) {
+            return false;
+        }
+        (left, right) = (more, others);
+    }
+    // The end, with some bytes twice rather than one by one.
+    word(*left_end) == word(*right_end)
+}
+
 /// A hash of a key's meaning. Equal keys have equal hashes; keys that were made to collide cost no
 /// more than a comparison each, since duplicates are found by sorting.
 #[inline]

@@ -4,9 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use bytes::Bytes;
-use pingora::listeners::tls::Acceptor;
 use pingora::protocols::Stream;
 use pingora::protocols::http::ServerSession;
 use tokio::net::{TcpListener, TcpStream};
@@ -16,6 +15,8 @@ use super::connection::{EdgeRefusal, Settings, Verdict};
 use super::drain::{Drain, Phase};
 use super::head::Checked;
 use super::slots::Slots;
+use super::tls::Tls;
+use crate::certificate::Name;
 
 /// Who answers the requests that come through the edge.
 pub trait Serve: Send + Sync + 'static {
@@ -35,7 +36,7 @@ pub trait Serve: Send + Sync + 'static {
 }
 
 /// What the edge knows of a request.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Arrival {
     /// The connection's other end: the client or the proxy in front of us.
     pub peer: SocketAddr,
@@ -45,6 +46,8 @@ pub struct Arrival {
     pub at: Instant,
     /// Over TLS?
     pub tls: bool,
+    /// Whom the client's certificate names, if it has shown one that was verified.
+    pub certificate: Option<Arc<[Name]>>,
 }
 
 /// Accepts connections and runs each in a task of its own.
@@ -52,15 +55,15 @@ pub struct Listener<S> {
     pub(super) settings: ArcSwap<Settings>,
     pub(super) serve: Arc<S>,
     pub(super) drain: Arc<Drain>,
-    pub(super) acceptor: Option<Acceptor>,
+    pub(super) tls: ArcSwapOption<Tls>,
     slots: Arc<Slots>,
 }
 
 impl<S: Serve> Listener<S> {
-    /// A listener that hands requests to `serve`.
+    /// A listener that hands requests to `serve`; with `tls`, that is all it speaks.
     pub fn new(
         settings: Settings,
-        acceptor: Option<Acceptor>,
+        tls: Option<Tls>,
         drain: Arc<Drain>,
         serve: Arc<S>,
     ) -> Arc<Listener<S>> {
@@ -68,14 +71,20 @@ impl<S: Serve> Listener<S> {
             settings: ArcSwap::from_pointee(settings),
             serve,
             drain,
-            acceptor,
+            tls: ArcSwapOption::from_pointee(tls),
             slots: Arc::default(),
         })
     }
 
-    /// Takes new settings for requests to come.
-    pub fn set(&self, settings: Settings) {
+    /// Takes new settings for requests to come, and new certificates for connections to come.
+    pub fn set(&self, settings: Settings, tls: Option<Tls>) {
         self.settings.store(Arc::new(settings));
+        self.tls.store(tls.map(Arc::new));
+    }
+
+    /// What new connections are encrypted with.
+    pub fn tls(&self) -> Option<Arc<Tls>> {
+        self.tls.load_full()
     }
 
     /// Connections that are open now.

@@ -8,6 +8,7 @@ use bytes::BytesMut;
 use pingora::protocols::Stream;
 use pingora::protocols::http::ServerSession;
 use pingora::protocols::l4::stream::Stream as L4Stream;
+use rustls::pki_types::UnixTime;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -84,16 +85,30 @@ impl<S: Serve> Listener<S> {
         let _ = tcp.set_nodelay(true);
         let plain = L4Stream::from(tcp);
         let body = Watched::default();
-        let mut stream: Stream = match &self.acceptor {
+        let tls = self.tls.load_full();
+        let mut presented = None;
+        let mut stream: Stream = match &tls {
             None => Box::new(Joined::new(plain, body.clone())),
-            Some(acceptor) => {
+            Some(tls) => {
                 let limit = self.settings.load().tls_handshake_timeout;
-                match timeout(limit, acceptor.tls_handshake(plain)).await {
-                    Ok(Ok(encrypted)) => Box::new(Joined::new(encrypted, body.clone())),
-                    Ok(Err(_)) | Err(_) => return self.serve.turned_away(Verdict::HandshakeFailed),
+                match timeout(limit, tls.accept(plain)).await {
+                    Ok(Ok((encrypted, shown))) => {
+                        presented = shown;
+                        Box::new(Joined::new(encrypted, body.clone()))
+                    }
+                    Ok(Err(rest)) => {
+                        self.serve.turned_away(Verdict::HandshakeFailed);
+                        // The alert is written; a reset would take it back.
+                        let mut rest: Stream = Box::new(rest);
+                        let _ = timeout(LINGER, say_and_close(&mut rest, &[])).await;
+                        return;
+                    }
+                    Err(_) => return self.serve.turned_away(Verdict::HandshakeFailed),
                 }
             }
         };
+        let is_tls = tls.is_some();
+        drop(tls);
         let mut fresh = true;
         loop {
             body.set(None);
@@ -110,7 +125,7 @@ impl<S: Serve> Listener<S> {
                     (checked, at)
                 }
                 Err(Stop::Close) => {
-                    let _ = stream.shutdown().await;
+                    let _ = timeout(LINGER, stream.shutdown()).await;
                     return;
                 }
                 Err(Stop::Refuse(refused, at)) => {
@@ -127,12 +142,15 @@ impl<S: Serve> Listener<S> {
             drop(settings);
             let mut session = ServerSession::new_http1(stream);
             session.set_pipelined_prefix(block);
-            let tls = self.acceptor.is_some();
+            let certificate = presented
+                .as_mut()
+                .map(|shown| shown.names(self.tls.load().as_deref(), UnixTime::now()));
             let arrival = Arrival {
                 peer,
                 checked,
                 at,
-                tls,
+                tls: is_tls,
+                certificate,
             };
             let Some(kept) = self.serve.serve(session, arrival).await else {
                 return;

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use super::condition::{InputRule, Unmet, meets};
 use crate::druid::{DataSource, DataSourcePattern};
 use crate::route::Action;
+use crate::spec::Spec;
 
 /// A named set of grants.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,8 +21,13 @@ pub struct Role {
 pub struct Grant {
     /// Each of these, and no other: `manage` does not include `read`.
     pub actions: Vec<Action>,
-    /// Names or patterns; `*` alone makes the grant cluster-wide.
+    /// Names or patterns; one that is `*` makes the grant cluster-wide.
     pub datasources: Vec<DataSourcePattern>,
+    /// Of submissions: the types that a spec may have; `None`: those that do no more than to write
+    /// the datasource that they name.
+    pub task_types: Option<Vec<Arc<str>>>,
+    /// Of submissions: what a spec may read from outside of Druid.
+    pub inputs: Vec<InputRule>,
 }
 
 impl Grant {
@@ -32,6 +39,17 @@ impl Grant {
         self.datasources
             .iter()
             .any(|pattern| pattern.matches(datasource))
+    }
+
+    /// Does the spec meet the grant's conditions?
+    pub(super) fn meets(&self, spec: &Spec) -> Result<(), Unmet> {
+        meets(self.task_types.as_deref(), &self.inputs, spec)
+    }
+
+    /// Is this type among those that the grant names?
+    pub(super) fn names(&self, type_id: &str) -> bool {
+        let named = self.task_types.iter().flatten();
+        named.into_iter().any(|named| **named == *type_id)
     }
 
     pub(super) fn is_cluster_wide(&self) -> bool {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::condition::Unmet;
 use crate::druid::DataSource;
 use crate::route::Action;
 
@@ -46,4 +47,17 @@ pub struct Denial {
     pub action: Action,
     /// The datasource that no grant covers; `None` when the cluster was meant, or anything at all.
     pub datasource: Option<DataSource>,
+    /// The condition that a grant has which covers it.
+    pub unmet: Option<Unmet>,
+}
+
+impl Denial {
+    /// Nothing with this action covers the datasource, or the cluster.
+    pub(super) fn of(action: Action, datasource: Option<DataSource>) -> Denial {
+        Denial {
+            action,
+            datasource,
+            unmet: None,
+        }
+    }
 }

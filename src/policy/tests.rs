@@ -18,6 +18,8 @@ fn grant(actions: &[Action], patterns: &[&str]) -> Grant {
                     .expect("a valid pattern")
             })
             .collect(),
+        task_types: None,
+        inputs: Vec::new(),
     }
 }
 
@@ -100,6 +102,8 @@ proptest! {
         let patterns = |texts: &[String]| Grant {
             actions: vec![Action::Submit],
             datasources: texts.iter().filter_map(|text| text.parse().ok()).collect(),
+            task_types: None,
+            inputs: Vec::new(),
         };
         let fewer = policies(vec![patterns(&first)]);
         let more = policies(vec![patterns(&first), patterns(&second)]);

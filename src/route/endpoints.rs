@@ -214,7 +214,6 @@ pub const ENDPOINTS: &[Endpoint] = &[
         Op::CompactionSupervisorsEnabled,
         Origin::None,
     )
-    .anybody()
     .since(31),
     get(
         "/compaction/config/cluster",

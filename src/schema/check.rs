@@ -311,12 +311,15 @@ impl<'t, S: Sink> Walk<'t, S> {
         }
         self.absent(class, seen, filled, &frame)?;
         let frame = Frame { keys, ..frame };
+        if class.rules.is_empty() {
+            return ControlFlow::Continue(());
+        }
+        let mut breaches = Breaches::new(S::MOST, &self.effort);
         for rule in &class.rules {
-            let mut breaches = Breaches::new(S::MOST, &self.effort);
             (rule.check)(Object::new(types, &frame), &mut breaches);
-            for breach in breaches.found {
-                self.sink.take(Problem::Rule(breach), Some(&frame))?;
-            }
+        }
+        for breach in breaches.found {
+            self.sink.take(Problem::Rule(breach), Some(&frame))?;
         }
         ControlFlow::Continue(())
     }

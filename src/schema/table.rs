@@ -13,7 +13,7 @@ use super::leaf::Leaf;
 use super::near::Spelling;
 use super::rules::Rule;
 use crate::druid::DruidVersion;
-use crate::json::hash_key;
+use crate::json::{hash_key, is_name};
 use compile::Compiler;
 use raw::RawTable;
 
@@ -257,7 +257,7 @@ impl Family {
     pub(super) fn member(&self, id: &str) -> Option<&Member> {
         let index = self
             .ids
-            .find(hash_key(id), |index| &*self.members[index].id == id)?;
+            .find(hash_key(id), |index| is_name(&self.members[index].id, id))?;
         self.members.get(index)
     }
 }

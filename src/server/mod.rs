@@ -19,13 +19,14 @@ use crate::admin;
 use crate::config::{self, Config, LoadError};
 use crate::gateway::{Gateway, Parts};
 use crate::identity::{Authenticator, Clock as Monotonic, InvalidIssuer, InvalidUser};
-use crate::listener::{self, Drain, Listener, Phase, TlsError};
+use crate::listener::{Drain, Listener, Phase, Tls, TlsError};
 use crate::quota::{Clock, Limiter};
 use crate::schema::TableError;
 use crate::telemetry::{AccessLog, Metrics, Readings, Telemetry};
-use crate::upstream::{CaError, Memory, Overlords, Owners};
+use crate::upstream::{Memory, Overlords, Owners, TrustError};
 pub(crate) use parts::users;
 use parts::{access_log, edge, generation, socket, upstream};
+pub use parts::{listener_tls, upstream_tls};
 use reload::Reloader;
 
 /// Buckets of all rate limits together; some 300 bytes each.
@@ -33,6 +34,9 @@ const MOST_LIMITER_KEYS: usize = 50_000;
 
 /// How often the configuration file is looked at.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// How often it is said that a certificate ends.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Why a gateway does not start.
 #[derive(Debug, thiserror::Error)]
@@ -52,9 +56,9 @@ pub enum StartError {
     /// The listener's certificate.
     #[error(transparent)]
     Tls(#[from] TlsError),
-    /// The Overlords' CA certificates.
+    /// The certificates for the Overlords.
     #[error(transparent)]
-    Ca(#[from] CaError),
+    Trust(#[from] TrustError),
     /// A credential that cannot stand in a header.
     #[error("the upstream credentials cannot be sent in a header")]
     Credentials,
@@ -89,6 +93,7 @@ pub enum StartError {
 pub struct Server {
     config: Config,
     path: Option<PathBuf>,
+    watch: Option<config::Watch>,
     gateway: Arc<Gateway>,
     listener: Arc<Listener<Gateway>>,
     drain: Arc<Drain>,
@@ -130,7 +135,13 @@ impl admin::Source for State {
             .iter()
             .zip(view.states())
             .enumerate();
+        let tls = self.listener.tls();
+        let own = tls.iter().flat_map(|tls| tls.files().ends());
+        let ends = own.chain(generation.overlords.trust().files().ends());
         Readings {
+            certificates: ends
+                .map(|(path, end)| (path.display().to_string(), end.as_second()))
+                .collect(),
             overlords: overlords
                 .map(|(index, (node, state))| {
                     (node.authority(), state.name(), leader == Some(index))
@@ -185,8 +196,12 @@ impl Server {
     /// # Errors
     /// [`StartError`]
     pub async fn from_file(path: &Path) -> Result<Server, StartError> {
+        // Looked at before they are read: what changes in between is noticed.
+        let watch = watch(path);
         let config = config::load(path)?;
-        Server::new(config, Some(path.to_owned())).await
+        let mut server = Server::new(config, Some(path.to_owned())).await?;
+        server.watch = Some(watch);
+        Ok(server)
     }
 
     /// Listens as `config` says. With a path, the file is watched and reloaded.
@@ -205,10 +220,8 @@ impl Server {
         if !admin_address.ip().to_canonical().is_loopback() && config.admin.token.is_none() {
             return Err(StartError::AdminNeedsToken(admin_address));
         }
-        let acceptor = match &config.listener.tls {
-            Some(files) => Some(listener::acceptor(&files.certificate, &files.key)?),
-            None => None,
-        };
+        let watch = path.as_deref().map(watch);
+        let tls = listener_tls(&config.listener)?;
         let clock = monotonic();
         let clock_of_limits = clock.clone();
         let limiter = Arc::new(Limiter::new(
@@ -231,12 +244,7 @@ impl Server {
             seed: u32::from_le_bytes(random::<4>()?),
         }));
         gateway.generation().users.issuers().start();
-        let listener = Listener::new(
-            edge(&config.listener),
-            acceptor,
-            drain.clone(),
-            gateway.clone(),
-        );
+        let listener = Listener::new(edge(&config.listener), tls, drain.clone(), gateway.clone());
         let state = Arc::new(State {
             gateway: gateway.clone(),
             listener: listener.clone(),
@@ -249,6 +257,7 @@ impl Server {
         Ok(Server {
             config,
             path,
+            watch,
             gateway,
             listener,
             drain,
@@ -296,6 +305,7 @@ impl Server {
         let mut reloader = Reloader {
             config: self.config.clone(),
             path: self.path.take(),
+            watch: self.watch.take(),
             upstream: self.upstream,
             gateway: self.gateway.clone(),
             listener: self.listener.clone(),
@@ -303,21 +313,23 @@ impl Server {
             clock: self.clock,
             state: self.state.clone(),
         };
-        let mut watch = reloader.path.as_deref().map(config::Watch::new);
         let mut look = tokio::time::interval(LOOK);
+        let mut daily = tokio::time::interval(DAY);
         loop {
             let reload = tokio::select! {
                 _ = terminate.recv() => break,
                 _ = interrupt.recv() => break,
                 () = self.drain.reached(Phase::LameDuck) => break,
                 _ = hang_up.recv() => true,
-                _ = look.tick() => watch.as_mut().is_some_and(config::Watch::changed),
+                _ = look.tick() => reloader.changed(),
+                _ = daily.tick() => {
+                    warn(self.listener.tls().as_deref(), &reloader.upstream);
+                    false
+                }
             };
             if reload {
-                if let Some(watch) = &mut watch {
-                    // A change that is taken now is not to be noticed again.
-                    watch.changed();
-                }
+                // A change that is taken now is not to be noticed again.
+                reloader.changed();
                 reloader.reload();
             }
         }
@@ -332,6 +344,23 @@ impl Server {
         self.gateway.telemetry().flush();
         tracing::info!(whole, "stopped");
         Ok(whole)
+    }
+}
+
+/// Watches a configuration file and the files that it names.
+fn watch(path: &Path) -> config::Watch {
+    let mut watch = config::Watch::new(path);
+    let files = config::named(path).unwrap_or_default();
+    watch.also(files.iter().map(PathBuf::as_path));
+    watch
+}
+
+/// Says which certificates are out of date, or will be soon.
+fn warn(tls: Option<&Tls>, upstream: &Upstream) {
+    let now = wall_clock();
+    let own = tls.iter().flat_map(|tls| tls.files().warnings(now));
+    for warning in own.chain(upstream.overlords.trust().files().warnings(now)) {
+        tracing::warn!(warning, "a certificate has to be replaced");
     }
 }
 

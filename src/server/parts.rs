@@ -12,15 +12,16 @@ use tokio::net::TcpListener;
 
 use super::{StartError, Upstream, random, wall_clock};
 use crate::admission::{Enforcement, Snapshot};
-use crate::config::{self, AccessLog as LogTo, Config, Mode};
+use crate::caller::Schemes;
+use crate::config::{self, AccessLog as LogTo, ClientCertificates, Config, Mode};
 use crate::gateway::Generation;
-use crate::identity::{self, Account, Clock, IssuerSettings, Issuers, Users};
+use crate::identity::{self, Account, Certificates, Clock, IssuerSettings, Issuers, Users};
 use crate::json::Limits;
-use crate::listener;
+use crate::listener::{self, ClientFiles, Tls, TlsError, TlsFiles};
 use crate::policy::PolicySet;
 use crate::quota::Limiter;
 use crate::telemetry::AccessLog;
-use crate::upstream::{Memory, Node, Overlords, Owners};
+use crate::upstream::{Memory, Node, Overlords, Owners, TlsSettings};
 
 pub(super) async fn socket(
     sockets: &mut ListenFd,
@@ -59,6 +60,43 @@ fn append(path: &Path) -> Result<std::fs::File, StartError> {
         })
 }
 
+/// The listener's certificates, read.
+///
+/// # Errors
+/// [`TlsError`]
+pub fn listener_tls(from: &config::Listener) -> Result<Option<Tls>, TlsError> {
+    let Some(tls) = &from.tls else {
+        return Ok(None);
+    };
+    let clients = tls.client_ca.as_deref().map(|ca| ClientFiles {
+        ca,
+        required: match tls.client_certificates {
+            ClientCertificates::Optional => false,
+            ClientCertificates::Required => true,
+        },
+    });
+    Tls::read(TlsFiles {
+        certificate: &tls.certificate,
+        key: &tls.key,
+        clients,
+    })
+    .map(Some)
+}
+
+/// Where the certificates for the Overlords are.
+pub fn upstream_tls(from: &config::Upstream) -> TlsSettings {
+    let config::UpstreamTls {
+        ca,
+        certificate,
+        server_name,
+    } = from.tls.clone();
+    TlsSettings {
+        ca,
+        certificate,
+        server_name,
+    }
+}
+
 pub(super) fn upstream(config: &Config, memory: &Memory) -> Result<Upstream, StartError> {
     let from = config.upstream.clone();
     let authorization = match &from.credentials {
@@ -80,7 +118,7 @@ pub(super) fn upstream(config: &Config, memory: &Memory) -> Result<Upstream, Sta
     let settings = crate::upstream::Settings {
         nodes: nodes.collect(),
         authorization,
-        ca: from.ca.clone(),
+        tls: upstream_tls(&from),
         probe_interval: from.probe_interval,
         connect_timeout: from.connect_timeout,
         response_timeout: from.response_timeout,
@@ -113,6 +151,7 @@ pub(crate) fn users(
             name,
             password,
             api_keys,
+            certificates: _,
             roles,
         } = user;
         Account {
@@ -139,7 +178,7 @@ fn issuer(from: config::Issuer) -> IssuerSettings {
         roles,
     } = from;
     let keys = match keys {
-        config::IssuerKeys::Text(text) => identity::Keys::Text(text),
+        config::IssuerKeys::File { text, .. } => identity::Keys::Text(text),
         config::IssuerKeys::Address { url, ca } => identity::Keys::Address(identity::Address {
             tls: url.tls,
             host: url.host,
@@ -169,6 +208,9 @@ pub(super) fn generation(
     before: Option<&Issuers>,
 ) -> Result<Generation, StartError> {
     let users = users(config, number, clock, before)?;
+    let certified = config.users.iter().cloned();
+    let certified = certified.map(|user| (user.name, user.certificates, user.roles));
+    let certificates = Certificates::new(certified);
     Ok(Generation {
         snapshot: Arc::new(Snapshot {
             generation: number,
@@ -176,7 +218,10 @@ pub(super) fn generation(
                 Mode::Enforce => Enforcement::Enforce,
                 Mode::Audit => Enforcement::Audit,
             },
-            schemes: users.schemes(),
+            schemes: Schemes {
+                certificate: !certificates.is_empty(),
+                ..users.schemes()
+            },
             policies: PolicySet::new(config.roles.iter().cloned()),
             rate_limits: config.rate_limits.clone(),
             limiter: limiter.clone(),
@@ -189,6 +234,7 @@ pub(super) fn generation(
             druid_version: config.upstream.druid_version,
         }),
         users,
+        certificates,
         overlords: upstream.overlords.clone(),
         owners: upstream.owners.clone(),
         settings: crate::gateway::Settings {

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::parts::{edge, generation, upstream};
-use super::{StartError, State, Upstream, chain};
+use super::parts::{edge, generation, listener_tls, upstream, upstream_tls};
+use super::{StartError, State, Upstream, chain, warn};
 use crate::config::{self, Config, LoadError};
 use crate::gateway::Gateway;
 use crate::identity::Clock;
 use crate::listener::Listener;
 use crate::quota::Limiter;
+use crate::upstream::Trust;
 
 /// Exchanges of an old generation may go on this long with its view of the Overlords.
 const FAREWELL: Duration = Duration::from_secs(120);
@@ -20,6 +21,7 @@ const FAREWELL: Duration = Duration::from_secs(120);
 pub(super) struct Reloader {
     pub(super) config: Config,
     pub(super) path: Option<PathBuf>,
+    pub(super) watch: Option<config::Watch>,
     pub(super) upstream: Upstream,
     pub(super) gateway: Arc<Gateway>,
     pub(super) listener: Arc<Listener<Gateway>>,
@@ -29,6 +31,11 @@ pub(super) struct Reloader {
 }
 
 impl Reloader {
+    /// Has the configuration file, or a file that it names, changed since the last look?
+    pub(super) fn changed(&mut self) -> bool {
+        self.watch.as_mut().is_some_and(config::Watch::changed)
+    }
+
     /// Takes the file's present content, or keeps the old generation and says why.
     pub(super) fn reload(&mut self) {
         let Some(path) = self.path.clone() else {
@@ -52,15 +59,18 @@ impl Reloader {
     }
 
     fn take(&mut self, path: &Path) -> Result<u64, StartError> {
+        // Of a configuration that is refused too: what it names may be mended. Looked at before
+        // they are read: what changes in between is noticed.
+        if let Some(watch) = &mut self.watch
+            && let Some(files) = config::named(path)
+        {
+            watch.also(files.iter().map(PathBuf::as_path));
+        }
         let config = config::load(path)?;
         let fixed = [
             (
                 "listener.address",
                 config.listener.address == self.config.listener.address,
-            ),
-            (
-                "listener.tls",
-                config.listener.tls == self.config.listener.tls,
             ),
             ("admin", config.admin == self.config.admin),
             ("telemetry", config.telemetry == self.config.telemetry),
@@ -73,7 +83,11 @@ impl Reloader {
             return Err(StartError::NeedsRestart(key));
         }
         let number = self.state.generation.load(Ordering::Relaxed) + 1;
-        let changed = (config.upstream != self.upstream.config)
+        let tls = listener_tls(&config.listener)?;
+        let trust = Trust::read(&upstream_tls(&config.upstream))?;
+        let same =
+            config.upstream == self.upstream.config && trust == *self.upstream.overlords.trust();
+        let changed = (!same)
             .then(|| upstream(&config, self.upstream.overlords.memory()))
             .transpose()?;
         let side = changed.as_ref().unwrap_or(&self.upstream);
@@ -91,8 +105,9 @@ impl Reloader {
             }
         };
         generation.users.issuers().start();
+        warn(tls.as_ref(), side);
         self.gateway.replace(generation);
-        self.listener.set(edge(&config.listener));
+        self.listener.set(edge(&config.listener), tls);
         self.state.generation.store(number, Ordering::Relaxed);
         self.config = config;
         if let Some(changed) = changed {

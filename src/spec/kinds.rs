@@ -4,7 +4,7 @@
 //! tables is opaque.
 
 use super::effects::{Effects, Opaque};
-use super::{Reader, slots};
+use super::{Reader, slots, sql};
 use crate::druid::{DataSource, SupervisorId};
 use crate::finding::{Code, Finding, quote};
 use crate::json::Node;
@@ -36,8 +36,12 @@ const TASKS: &[(&str, Writes, Option<Opaque>)] = &[
     ("archive", Writes::TopLevel, None),
     ("restore", Writes::TopLevel, None),
     ("noop", Writes::Noop, None),
-    ("index_realtime", Writes::DataSchema, None),
-    ("index_realtime_appenderator", Writes::DataSchema, None),
+    ("index_realtime", Writes::DataSchema, Some(Opaque::Internal)),
+    (
+        "index_realtime_appenderator",
+        Writes::DataSchema,
+        Some(Opaque::Internal),
+    ),
     (
         "single_phase_sub_task",
         Writes::DataSchema,
@@ -73,8 +77,31 @@ const TASKS: &[(&str, Writes, Option<Opaque>)] = &[
     ("index_kinesis", Writes::StreamTask, Some(Opaque::Internal)),
     ("index_rabbit", Writes::StreamTask, Some(Opaque::Internal)),
     ("query_worker", Writes::TopLevel, Some(Opaque::Internal)),
-    ("query_controller", Writes::Destination, Some(Opaque::Query)),
+    ("query_controller", Writes::Destination, None),
 ];
+
+/// Types that do no more than to write the datasource that they name. The others are named in a
+/// grant: `move` writes to a place of its own, `index_hadoop` loads code, a query reads what the
+/// Broker would have refused.
+const PLAIN: [&str; 11] = [
+    "index_parallel",
+    "index",
+    "compact",
+    "kill",
+    "archive",
+    "restore",
+    "noop",
+    "kafka",
+    "kinesis",
+    "rabbit",
+    "autocompact",
+];
+
+/// Every type of tasks and supervisors that is known here.
+pub fn types() -> impl Iterator<Item = &'static str> {
+    let tasks = TASKS.iter().map(|(known, ..)| *known);
+    tasks.chain(STREAMS).chain(SUPERVISORS)
+}
 
 /// Supervisors of streams: one form, three brokers.
 pub(super) const STREAMS: [&str; 3] = ["kafka", "kinesis", "rabbit"];
@@ -110,6 +137,7 @@ impl Reader {
             },
         };
         effects.slots = slots::of(root, kind, type_id);
+        effects.is_plain = PLAIN.contains(&type_id);
         effects
     }
 
@@ -125,16 +153,22 @@ impl Reader {
                 self.required_datasource(root, &["spec", "dataSchema", "dataSource"])
             }
             Writes::TopLevel => self.required_datasource(root, &["dataSource"]),
-            Writes::StreamTask => self.required_datasource(root, &["dataSchema", "dataSource"]),
+            Writes::StreamTask => {
+                let stream = type_id.strip_prefix("index_").unwrap_or(type_id);
+                self.stream_input(root.get("ioConfig"), stream);
+                self.required_datasource(root, &["dataSchema", "dataSource"])
+            }
             Writes::Noop => match root.get("dataSource").filter(|node| !node.is_null()) {
                 Some(node) => self.name(node, "A datasource"),
                 None => "none".parse().ok(),
             },
-            Writes::Destination => root
-                .at(&["spec", "destination", "dataSource"])
-                .filter(|node| !node.is_null())
-                .and_then(|node| self.name(node, "A datasource")),
+            Writes::Destination => self.controller(root),
         };
+        if type_id == "index_hadoop"
+            && let Some(input) = root.at(&["spec", "ioConfig", "inputSpec"])
+        {
+            self.input_spec(input);
+        }
         Effects {
             writes: writes.into_iter().collect(),
             opaque: *opaque,
@@ -142,10 +176,37 @@ impl Reader {
         }
     }
 
+    /// An MSQ controller: the query that it runs, and where the rows go. Returns the datasource that
+    /// Druid takes for its own.
+    fn controller(&mut self, root: Node<'_>) -> Option<DataSource> {
+        match root.at(&["spec", "query"]) {
+            Some(query) => self.query(query),
+            None => self.opaque(Opaque::Query),
+        }
+        let destination = root.at(&["spec", "destination"]);
+        let type_id = destination.and_then(|place| place.get("type"));
+        match type_id.and_then(Node::as_str).as_deref() {
+            Some("dataSource") => {
+                self.required_datasource(root, &["spec", "destination", "dataSource"])
+            }
+            Some("taskReport" | "durableStorage") => "__query_select".parse().ok(),
+            // Writes files, to wherever the spec says.
+            Some("export") => "__query_export".parse().ok(),
+            Some(_) | None => {
+                self.opaque(Opaque::Query);
+                None
+            }
+        }
+    }
+
     fn supervisor(&mut self, root: Node<'_>, type_id: &str) -> Effects {
         let mut effects = Effects::default();
         match type_id {
-            _ if STREAMS.contains(&type_id) => effects.writes.extend(self.stream_datasource(root)),
+            _ if STREAMS.contains(&type_id) => {
+                effects.writes.extend(self.stream_datasource(root));
+                let spec = root.get("spec").filter(|spec| !spec.is_null());
+                self.stream_input(spec.unwrap_or(root).get("ioConfig"), type_id);
+            }
             "autocompact" => effects
                 .writes
                 .extend(self.required_datasource(root, &["spec", "dataSource"])),
@@ -154,17 +215,20 @@ impl Reader {
                     root.get("dataSource")
                         .and_then(|node| self.name(node, "A datasource")),
                 );
-                effects
-                    .reads
-                    .extend(self.required_datasource(root, &["baseDataSource"]));
-                effects.opaque = Some(Opaque::UnknownType);
+                if effects.writes.is_empty() {
+                    // Druid makes up a name.
+                    self.opaque(Opaque::UnknownType);
+                }
+                if let Some(read) = self.required_datasource(root, &["baseDataSource"]) {
+                    let _is_noted = self.read(read);
+                }
             }
             "scheduled_batch" => {
                 let named = root.get("dataSource").filter(|node| !node.is_null());
                 effects
                     .writes
                     .extend(named.and_then(|node| self.name(node, "A datasource")));
-                effects.opaque = Some(Opaque::Sql);
+                self.statement(root, &mut effects.writes);
             }
             "NoopSupervisorSpec" => {
                 let message =
@@ -177,6 +241,27 @@ impl Reader {
             _ => effects.opaque = Some(Opaque::UnknownType),
         }
         effects
+    }
+
+    /// The SQL of a `scheduled_batch`. The cluster runs it whatever `dataSource` says.
+    fn statement(&mut self, root: Node<'_>, writes: &mut Vec<DataSource>) {
+        let text = root.at(&["spec", "query"]).and_then(Node::as_str);
+        let Some(tables) = text.and_then(|text| sql::tables(&text)) else {
+            return self.opaque(Opaque::Sql);
+        };
+        match tables.target.parse::<DataSource>() {
+            Ok(target) if !writes.contains(&target) => writes.push(target),
+            Ok(_) => {}
+            Err(_) => self.opaque(Opaque::Sql),
+        }
+        for source in tables.sources {
+            match source.parse() {
+                Ok(source) => {
+                    let _is_noted = self.read(source);
+                }
+                Err(_) => self.opaque(Opaque::Sql),
+            }
+        }
     }
 
     /// A stream supervisor's datasource. Druid reads `spec` if it is there and not null, and the

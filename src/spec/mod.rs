@@ -4,17 +4,23 @@
 //! that decides authorization is in doubt. Druid's own check covers a task's destination alone:
 //! who may write one datasource can read all others through an input source (run on 28.0.0).
 
+mod address;
 mod effects;
+mod inputs;
 mod kinds;
+mod query;
 mod slots;
+mod sql;
 mod stored;
 mod walk;
 mod within;
 
-pub use effects::{Effects, Opaque};
+pub use effects::{Effects, Input, Opaque, Place};
+pub use kinds::types;
 pub use stored::{owner_in, stored_owner};
 pub use within::{Within, kind_of, mentions_druid, specs_in};
 
+use self::walk::Reads;
 use crate::druid::{DataSource, SupervisorId, TaskId};
 use crate::finding::{Code, Finding, MOST, quote};
 use crate::json::{Document, Kind, Node};
@@ -67,7 +73,7 @@ pub fn hazards(document: &Document) -> Vec<Finding> {
     if walk::is_wrapper(document.root()) {
         reader.wrapper(document.root());
     }
-    reader.walk(document.root());
+    reader.walk(document.root(), &[]);
     reader.into_findings()
 }
 
@@ -75,6 +81,9 @@ pub fn hazards(document: &Document) -> Vec<Finding> {
 #[derive(Default)]
 struct Reader {
     findings: Vec<Finding>,
+    reads: Reads,
+    inputs: Vec<Input>,
+    opaque: Option<Opaque>,
 }
 
 impl Reader {
@@ -90,7 +99,7 @@ impl Reader {
         }
         let Some(type_id) = self.type_of(root, kind) else {
             // What is dangerous anywhere is told all the same.
-            self.walk(root);
+            self.walk(root, &[]);
             return None;
         };
         let mut effects = self.effects(root, kind, &type_id);
@@ -101,18 +110,23 @@ impl Reader {
             }
             SpecKind::Sampler => SpecId::None,
         };
+        self.opaque = self.opaque.or(effects.opaque);
         // Last: the findings above are few, those of the walk as many as the body wants.
-        for datasource in self.walk(root) {
-            if !effects.writes.contains(&datasource) && !effects.reads.contains(&datasource) {
-                effects.reads.push(datasource);
-            }
-        }
+        self.walk(root, &effects.writes);
+        effects.reads = std::mem::take(&mut self.reads.list);
+        effects.inputs = std::mem::take(&mut self.inputs);
+        effects.opaque = self.opaque;
         Some(Spec {
             kind,
             type_id,
             id,
             effects,
         })
+    }
+
+    /// Notes that not all can be told.
+    fn opaque(&mut self, why: Opaque) {
+        self.opaque.get_or_insert(why);
     }
 
     /// What was found, in the document's order.

@@ -117,7 +117,7 @@ fn task_bodies_of_the_bypass_list() {
             (
                 "B21",
                 br#"{"type":"query_controller","spec":{"query":{"queryType":"scan","dataSource":"secret"},"destination":{"type":"dataSource","dataSource":"a"}}}"#,
-                "query_controller writes a reads secret opaque Query",
+                "query_controller writes a reads secret",
             ),
             ("B22 depth", deep.as_bytes(), "too-deep"),
             ("B22 number", long_number.as_bytes(), "too-long"),
@@ -305,11 +305,11 @@ fn what_stands_where() {
     };
     let task = |rest: &str| format!(r#"{{"type":"noop",{rest}}}"#);
     let cases: &[(String, &str)] = &[
-        (source(r#"{"type":"acme_lake","dataSource":"b"}"#), "index_parallel writes a reads b"),
-        (source(r#"{"type":"acme_lake","dataSource":{"name":"b"}}"#), "index_parallel writes a"),
+        (source(r#"{"type":"acme_lake","dataSource":"b"}"#), "index_parallel writes a reads b opaque Input"),
+        (source(r#"{"type":"acme_lake","dataSource":{"name":"b"}}"#), "index_parallel writes a opaque Input"),
         (source(r#"{"type":"dr\u0075id","dataSource":"b"}"#), "index_parallel writes a reads b"),
-        (source(r#"{"type":"druid","dataSource":"b","segments":[{"segmentId":"b_1"}]}"#), "index_parallel writes a reads b"),
-        (source(r#"{"type":"druid","dataSource":"a"}"#), "index_parallel writes a"),
+        (source(r#"{"type":"druid","dataSource":"b","segments":[{"segmentId":"b_1"}]}"#), "index_parallel writes a reads b opaque Input"),
+        (source(r#"{"type":"druid","dataSource":"a"}"#), "index_parallel writes a reads a"),
         (source(r#"{"type":"druid","dataSource":"../b"}"#), "invalid-name"),
         (
             source(r#"{"type":"combining","delegates":[{"type":"druid","dataSource":"c"},{"type":"druid","dataSource":"b"},{"type":"druid","dataSource":"c"}]}"#),

@@ -12,6 +12,7 @@
 use std::collections::HashSet;
 
 use super::Reader;
+use super::effects::Opaque;
 use crate::druid::DataSource;
 use crate::finding::{Code, Finding, quote};
 use crate::json::{Elements, Entries, Kind, Node};
@@ -99,26 +100,45 @@ impl<'d> Level<'d> {
         }
     }
 
-    /// The next array or object, and its place.
-    fn next(&mut self) -> Option<(Node<'d>, Place)> {
+    /// The next array or object, its place, and what it is as an input.
+    fn next(&mut self) -> Option<(Node<'d>, Place, Option<InputField>)> {
         let holds = |node: Node<'_>| matches!(node.kind(), Kind::Array | Kind::Object);
         match self {
             Level::Elements(elements, place) => elements
                 .find(|element| holds(*element))
-                .map(|element| (element, place.inside())),
+                .map(|element| (element, place.inside(), None)),
             Level::Entries(entries, place) => {
                 let (key, value) = entries.find(|(_, value)| holds(*value))?;
                 let key = key.as_str().unwrap_or_default();
-                Some((value, place.under(&key)))
+                let place = place.under(&key);
+                Some((value, place, InputField::of(&key, place)))
             }
+        }
+    }
+}
+
+/// A field that holds an input.
+#[derive(Clone, Copy)]
+enum InputField {
+    InputSource,
+    Firehose,
+}
+
+impl InputField {
+    fn of(key: &str, place: Place) -> Option<InputField> {
+        match key {
+            _ if matches!(place, Place::Free | Place::Context) => None,
+            "inputSource" => Some(InputField::InputSource),
+            "firehose" => Some(InputField::Firehose),
+            _ => None,
         }
     }
 }
 
 /// Datasources in the order in which they stand in the document, each once.
 #[derive(Default)]
-struct Reads {
-    list: Vec<DataSource>,
+pub(super) struct Reads {
+    pub(super) list: Vec<DataSource>,
     seen: HashSet<DataSource>,
 }
 
@@ -142,63 +162,80 @@ impl Reader {
     }
 
     /// Walks the body in the document's order, every node once and without recursion, until there
-    /// is room for no more findings. Returns the datasources that something in it reads.
-    pub(super) fn walk(&mut self, root: Node<'_>) -> Vec<DataSource> {
-        let mut reads = Reads::default();
+    /// is room for no more findings. Notes what something in it reads.
+    pub(super) fn walk(&mut self, root: Node<'_>, writes: &[DataSource]) {
         let mut levels = vec![Level::of(root, Place::Root)];
         while let Some(level) = levels.last_mut() {
             if self.is_full() {
                 break;
             }
-            let Some((node, place)) = level.next() else {
+            let Some((node, place, field)) = level.next() else {
                 levels.pop();
                 continue;
             };
-            self.visit(node, place, &mut reads);
+            self.visit(node, place, writes);
+            match field {
+                Some(InputField::InputSource) => self.input_source(node),
+                Some(InputField::Firehose) => self.firehose(node),
+                None => {}
+            }
             levels.push(Level::of(node, place));
         }
-        reads.list
     }
 
-    fn visit(&mut self, node: Node<'_>, place: Place, reads: &mut Reads) {
+    fn visit(&mut self, node: Node<'_>, place: Place, writes: &[DataSource]) {
         match place {
             Place::Polymorphic | Place::Ingestion if is_wrapper(node) => self.wrapper(node),
             Place::Context => self.context(node),
             Place::Root | Place::Polymorphic | Place::Ingestion | Place::List | Place::Free => {}
         }
-        self.reads(node, place, reads);
+        self.named_datasource(node, place, writes);
     }
 
     /// Notes the datasource that an object reads.
     ///
     /// What is known to read one must name it by a plain string. Any other object below the body
-    /// with a `dataSource` counts too if it has a name there: an input source of an extension, a
-    /// segment, a table of a query. To ask for one permission too many is no harm.
-    fn reads(&mut self, node: Node<'_>, place: Place, reads: &mut Reads) {
+    /// with a `dataSource` counts too if it has a name there, other than what the spec writes: an
+    /// input source of an extension, a segment, a table of a query. To ask for one permission too
+    /// many is no harm.
+    fn named_datasource(&mut self, node: Node<'_>, place: Place, writes: &[DataSource]) {
         let Some(name) = node.get("dataSource").filter(|name| !name.is_null()) else {
             return;
         };
         let type_id = node.get("type").and_then(Node::as_str);
-        let datasource = if place == Place::Ingestion
-            || type_id.is_some_and(|type_id| READERS.contains(&&*type_id))
-        {
+        let is_reader = place == Place::Ingestion
+            || type_id.is_some_and(|type_id| READERS.contains(&&*type_id));
+        let datasource = if is_reader {
             self.name::<DataSource>(name, "A datasource")
         } else if matches!(place, Place::Free | Place::Context) {
             None
         } else {
-            name.as_str().and_then(|name| name.parse().ok())
+            let datasource = name.as_str().and_then(|name| name.parse().ok());
+            datasource.filter(|datasource| !writes.contains(datasource))
         };
-        let Some(datasource) = datasource.filter(|datasource| !reads.seen.contains(datasource))
-        else {
+        let Some(datasource) = datasource else {
             return;
         };
-        if reads.list.len() == MOST_READS {
+        // Of a spec that cannot be seen through nobody knows whether it reads or writes it.
+        let is_known = is_reader || self.opaque.is_none();
+        if is_known && !self.read(datasource) {
             let message = format!("The spec names more than {MOST_READS} datasources");
             self.report(Finding::new(Code::TooManyValues, name, message));
-        } else if reads.list.len() < MOST_READS {
-            reads.seen.insert(datasource.clone());
-            reads.list.push(datasource);
         }
+    }
+
+    /// Notes a datasource that is read, once. `false`: there are too many, and not all can be told.
+    pub(super) fn read(&mut self, datasource: DataSource) -> bool {
+        if self.reads.seen.contains(&datasource) {
+            return true;
+        }
+        if self.reads.list.len() == MOST_READS {
+            self.opaque(Opaque::Input);
+            return false;
+        }
+        self.reads.seen.insert(datasource.clone());
+        self.reads.list.push(datasource);
+        true
     }
 
     /// Keys that a forking or Kubernetes runner turns into flags and properties of the task's JVM

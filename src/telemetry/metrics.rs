@@ -16,6 +16,8 @@ use super::{Outcome, Stage};
 pub struct Readings {
     /// Per Overlord: its address, its state's name, does it lead?
     pub overlords: Vec<(String, &'static str, bool)>,
+    /// Per file of certificates: when the first certificate in it ends, in Unix seconds.
+    pub certificates: Vec<(String, i64)>,
     /// Client connections that are open.
     pub connections: usize,
     /// Buckets of the limiter.
@@ -52,6 +54,7 @@ pub struct Metrics {
     sent: IntCounter,
     overlords: GaugeVec,
     leader: GaugeVec,
+    certificates: GaugeVec,
     gauges: Vec<Read>,
     datasources: Mutex<Names>,
 }
@@ -156,6 +159,11 @@ impl Metrics {
                 "1 for the state that an Overlord was last seen in",
                 &["overlord", "state"],
             ),
+            certificates: gauges(
+                "overgate_certificate_expiry_timestamp_seconds",
+                "When the first certificate in a file ends",
+                &["file"],
+            ),
             leader: gauges(
                 "overgate_overlord_leader",
                 "1 for the Overlord that requests are sent to",
@@ -258,6 +266,12 @@ impl Metrics {
             self.leader
                 .with_label_values(&[address.as_str()])
                 .set(f64::from(u8::from(*leads)));
+        }
+        self.certificates.reset();
+        for (file, end) in &readings.certificates {
+            self.certificates
+                .with_label_values(&[file.as_str()])
+                .set(float(u64::try_from(*end).unwrap_or(0)));
         }
         for (gauge, read) in &self.gauges {
             gauge.set(read(readings));

@@ -136,7 +136,8 @@ impl Overlords {
         .await
         .unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut)))
         .map_err(SendError::NotFound)?;
-        let mut peer = HttpPeer::new(address, node.tls, node.host.clone());
+        let name = self.trust.server_name(&node.host).to_owned();
+        let mut peer = HttpPeer::new(address, node.tls, name);
         peer.options.connection_timeout = Some(self.settings.connect_timeout);
         peer.options.total_connection_timeout = Some(self.settings.connect_timeout);
         peer.options.read_timeout = Some(self.settings.response_timeout);

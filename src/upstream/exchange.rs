@@ -290,7 +290,7 @@ mod tests {
         let settings = Settings {
             nodes: nodes.iter().map(node).collect(),
             authorization: None,
-            ca: None,
+            tls: crate::upstream::TlsSettings::default(),
             probe_interval: long,
             connect_timeout: long,
             response_timeout: long,

@@ -17,9 +17,8 @@ pub use leader::{LeaderView, NodeState};
 pub use memory::{Held, Memory, NoMemory};
 pub use owner::Owners;
 pub use stored::{Submission, Submitted};
-pub use trust::{CaError, check_ca};
+pub use trust::{TlsSettings, Trust, TrustError};
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -34,8 +33,8 @@ pub struct Settings {
     pub nodes: Vec<Node>,
     /// The gateway's own `Authorization`.
     pub authorization: Option<HeaderValue>,
-    /// A file of CA certificates for TLS nodes; the system's store without.
-    pub ca: Option<PathBuf>,
+    /// How TLS nodes are believed.
+    pub tls: TlsSettings,
     /// How often each node is asked whether it leads.
     pub probe_interval: Duration,
     /// Opening a connection, TLS included.
@@ -81,6 +80,7 @@ impl Node {
 pub struct Overlords {
     settings: Settings,
     connector: Connector,
+    trust: Trust,
     addresses: attempt::Addresses,
     view: watch::Sender<LeaderView>,
     wake: Vec<Notify>,
@@ -91,11 +91,13 @@ impl Overlords {
     /// Connects to nobody yet; [`Overlords::probe`] finds the leader. `seed` makes the jitter.
     ///
     /// # Errors
-    /// [`CaError`]
-    pub fn new(settings: Settings, seed: u64) -> Result<Arc<Overlords>, CaError> {
+    /// [`TrustError`]
+    pub fn new(settings: Settings, seed: u64) -> Result<Arc<Overlords>, TrustError> {
+        let trust = Trust::read(&settings.tls)?;
         let nodes = settings.nodes.len();
         Ok(Arc::new(Overlords {
-            connector: trust::connector(settings.ca.as_deref())?,
+            connector: trust.connector()?,
+            trust,
             addresses: attempt::Addresses::new(nodes),
             view: watch::Sender::new(LeaderView::new(nodes)),
             wake: std::iter::repeat_with(Notify::new).take(nodes).collect(),
@@ -112,6 +114,11 @@ impl Overlords {
     /// The nodes, in the view's order.
     pub fn nodes(&self) -> &[Node] {
         &self.settings.nodes
+    }
+
+    /// What TLS to the nodes rests on.
+    pub fn trust(&self) -> &Trust {
+        &self.trust
     }
 
     /// The memory for answers that are read whole.

@@ -33,8 +33,18 @@ impl Overlords {
     }
 
     async fn probe_node(self: Arc<Self>, index: usize) {
+        let mut told = String::new();
         loop {
-            let state = self.sight(index).await;
+            let state = match self.sight(index).await {
+                Ok(state) => {
+                    told.clear();
+                    state
+                }
+                Err(error) => {
+                    self.tell(index, &error, &mut told);
+                    NodeState::Unreachable
+                }
+            };
             self.view.send_if_modified(|view| {
                 let before = view.leader();
                 let changed = view.saw(index, state);
@@ -64,7 +74,41 @@ impl Overlords {
         }
     }
 
-    async fn sight(self: &Arc<Self>, index: usize) -> NodeState {
+    /// Says why a node cannot be asked, once for each reason.
+    fn tell(&self, index: usize, error: &SendError, told: &mut String) {
+        let reason = reason(error);
+        // The port that we came from stands in it, and is another each time.
+        let kind: String = reason.chars().filter(|c| !c.is_ascii_digit()).collect();
+        if *told != kind
+            && let Some(node) = self.settings.nodes.get(index)
+        {
+            let overlord = node.authority();
+            match distrust(&reason) {
+                Some(reason) => {
+                    tracing::warn!(
+                        overlord,
+                        reason,
+                        "an Overlord's certificate is not believed"
+                    );
+                }
+                None => {
+                    tracing::warn!(
+                        overlord,
+                        tls = node.tls,
+                        reason,
+                        "an Overlord cannot be asked"
+                    );
+                }
+            }
+            *told = kind;
+        }
+    }
+
+    /// How a node looks.
+    ///
+    /// # Errors
+    /// It cannot be asked at all.
+    async fn sight(self: &Arc<Self>, index: usize) -> Result<NodeState, SendError> {
         let request = Request::get(IS_LEADER);
         let deadline = Instant::now() + PATIENCE;
         let sent = match self.connect(index, deadline).await {
@@ -73,18 +117,37 @@ impl Overlords {
         };
         let mut answer = match sent {
             Ok(answer) => answer,
-            Err(SendError::Late) => return NodeState::Silent,
-            Err(SendError::NotSent(_) | SendError::NotFound(_) | SendError::Cut(_)) => {
-                return NodeState::Unreachable;
+            Err(SendError::Late) => return Ok(NodeState::Silent),
+            Err(error @ (SendError::NotSent(_) | SendError::NotFound(_) | SendError::Cut(_))) => {
+                return Err(error);
             }
         };
         let status = answer.head.status;
         // Read to the end, so that the connection can serve the next probe.
         let _ = timeout(PATIENCE, answer.whole(4 << 10)).await;
-        match status {
+        Ok(match status {
             StatusCode::OK => NodeState::Leading,
             StatusCode::NOT_FOUND | StatusCode::SERVICE_UNAVAILABLE => NodeState::Following,
             _ => NodeState::Unreachable,
-        }
+        })
     }
+}
+
+/// An error with its causes, in one line.
+fn reason(error: &SendError) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+/// What rustls has against a node's certificate, out of all that Pingora puts around it.
+fn distrust(reason: &str) -> Option<&str> {
+    let (_, reason) = reason.split_once("invalid peer certificate: ")?;
+    let end = reason.find(", SNI: ").unwrap_or(reason.len());
+    reason.get(..end)
 }

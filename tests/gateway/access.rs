@@ -436,3 +436,117 @@ async fn a_compaction_configuration_cannot_run_code() {
     }
     assert_eq!(rig.nodes[0].received().len(), 1);
 }
+
+#[tokio::test]
+async fn a_grant_says_what_a_spec_may_be_and_read() {
+    let hash = crate::support::rig::cheap_hash(PASSWORD);
+    let rig = Rig::with(
+        "",
+        &format!(
+            r#"
+[[user]]
+name = "lake"
+password = "{hash}"
+roles = ["lake-writer"]
+[[role]]
+name = "lake-writer"
+[[role.grant]]
+actions = ["submit"]
+datasources = ["lake"]
+inputs = [
+    {{ type = "s3", buckets = ["landing-*"], prefixes = ["raw/"] }},
+    {{ type = "http", hosts = ["*.example.com"] }},
+]
+[[role.grant]]
+actions = ["submit"]
+datasources = ["lake"]
+task_types = ["move"]
+[[role.grant]]
+actions = ["read"]
+datasources = ["wiki"]
+"#
+        ),
+    )
+    .await;
+    let batch = |datasource: &str, source: &str| {
+        format!(
+            r#"{{"type":"index_parallel","spec":{{"dataSchema":{{"dataSource":"{datasource}","timestampSpec":{{"column":"t"}},"dimensionsSpec":{{"dimensions":["a"]}},"granularitySpec":{{"intervals":["2020/2021"]}}}},"ioConfig":{{"type":"index_parallel","inputSource":{source},"inputFormat":{{"type":"json"}}}}}}}}"#
+        )
+    };
+    let lake = |source: &str| batch("lake", source);
+    let cases = [
+        (lake(r#"{"type":"inline","data":"{}"}"#), None),
+        (
+            lake(r#"{"type":"s3","uris":["s3://landing-1/raw/a.json"]}"#),
+            None,
+        ),
+        (
+            lake(r#"{"type":"s3","uris":["s3://landing-1/secret/a.json"]}"#),
+            Some(
+                "You may not submit to `lake` what reads from `s3` at `secret/a.json`: no grant of yours has such an input",
+            ),
+        ),
+        (
+            lake(r#"{"type":"s3","prefixes":["s3://other/raw/"]}"#),
+            Some(
+                "You may not submit to `lake` what reads from `s3` at `other`: no grant of yours has such an input",
+            ),
+        ),
+        (
+            lake(r#"{"type":"http","uris":["https://data.example.com/a"]}"#),
+            None,
+        ),
+        (
+            lake(r#"{"type":"http","uris":["http://169.254.169.254/latest/meta-data/"]}"#),
+            Some(
+                "You may not submit to `lake` what reads from `http` at `169.254.169.254`: no grant of yours has such an input",
+            ),
+        ),
+        (
+            lake(
+                r#"{"type":"combining","delegates":[{"type":"inline","data":"{}"},{"type":"local","baseDir":"/etc","filter":"*"}]}"#,
+            ),
+            Some(
+                "You may not submit to `lake` what reads from `local`: no grant of yours has such an input",
+            ),
+        ),
+        (
+            batch("wiki", r#"{"type":"inline","data":"{}"}"#),
+            Some("You may not submit to `wiki`"),
+        ),
+        (
+            lake(r#"{"type":"druid","dataSource":"ads","interval":"2020/2021"}"#),
+            Some("You may not read `ads`"),
+        ),
+        (
+            r#"{"type":"move","dataSource":"lake","interval":"2020/2021","targetLoadSpec":{}}"#
+                .to_owned(),
+            None,
+        ),
+        (
+            r#"{"type":"index_hadoop","spec":{"dataSchema":{"dataSource":"lake"}}}"#.to_owned(),
+            Some(
+                "You may not submit a spec of type `index_hadoop` to `lake`: no grant of yours names the type",
+            ),
+        ),
+        (
+            r#"{"type":"acme_ingest","dataSource":"lake"}"#.to_owned(),
+            Some(
+                "This takes a cluster-wide grant that names its type: its type is not known here, so what it reads and writes cannot be told",
+            ),
+        ),
+    ];
+    for (body, refusal) in cases {
+        let call = Call::new("POST", &api("/task?dryRun=All"))
+            .login("lake", PASSWORD)
+            .json(&body);
+        let answer = rig.send(&call).await;
+        match refusal {
+            None => assert_eq!(answer.status, 200, "{body}: {}", answer.text()),
+            Some(refusal) => {
+                assert_eq!(answer.status, 403, "{body}: {}", answer.text());
+                assert_eq!(answer.json()["errorMessage"], refusal, "{body}");
+            }
+        }
+    }
+}

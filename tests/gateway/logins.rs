@@ -59,7 +59,7 @@ async fn programs_have_keys() {
         ),
         (
             tasks().header("X-API-Key", KEY).header("X-API-Key", KEY),
-            401,
+            400,
         ),
         (
             tasks()

@@ -13,6 +13,7 @@ mod support;
 mod access;
 mod access_log;
 mod bodies;
+mod certificates;
 mod failover;
 mod flood;
 mod limits;

@@ -4,12 +4,12 @@ use std::io;
 use std::net::SocketAddr;
 
 use base64::Engine as _;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 /// A connection with what was read beyond the last answer.
-pub struct Client {
-    pub stream: TcpStream,
+pub struct Client<S = TcpStream> {
+    pub stream: S,
     buffer: Vec<u8>,
 }
 
@@ -126,14 +126,21 @@ impl Client {
         let stream = TcpStream::connect(address).await?;
         // Otherwise header and body in two writes cost 40 ms each.
         stream.set_nodelay(true)?;
-        Ok(Client {
+        Ok(Client::over(stream))
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
+    pub fn over(stream: S) -> Client<S> {
+        Client {
             stream,
             buffer: Vec::new(),
-        })
+        }
     }
 
     pub async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.stream.write_all(bytes).await
+        self.stream.write_all(bytes).await?;
+        self.stream.flush().await
     }
 
     pub async fn call(&mut self, call: &Call) -> io::Result<Answer> {

@@ -4,6 +4,7 @@
 
 pub mod client;
 pub mod rig;
+pub mod tls;
 
 use std::time::Duration;
 

@@ -67,6 +67,7 @@ name = "wiki-writer"
 [[role.grant]]
 actions = ["read", "submit", "shutdown", "manage"]
 datasources = ["wiki*"]
+inputs = [{{ type = "kafka", hosts = ["127.0.0.1"] }}]
 [[role]]
 name = "wiki-reader"
 [[role.grant]]

@@ -11,6 +11,7 @@
 mod support;
 
 mod edge;
+mod examples;
 mod process;
 mod signals;
 mod slow;

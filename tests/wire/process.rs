@@ -16,14 +16,21 @@ use crate::support::{eventually, rig::users};
 
 /// An embedded Overlord that leads.
 pub async fn overlord() -> Node {
-    let cluster = Cluster::new(Settings {
+    node(&cluster(), Role::Leader).await
+}
+
+pub fn cluster() -> Arc<Cluster> {
+    Cluster::new(Settings {
         clock: Arc::new(overgate::server::wall_clock),
         capacity: 2,
         run_time: SignedDuration::from_secs(2),
         queue: 1_000_000,
-    });
+    })
+}
+
+pub async fn node(cluster: &Arc<Cluster>, role: Role) -> Node {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    Node::start(cluster, listener, Role::Leader).expect("bound")
+    Node::start(cluster.clone(), listener, role).expect("bound")
 }
 
 /// A gateway process. Dropping it kills it.

@@ -81,7 +81,7 @@ async fn a_reload_is_all_or_nothing() {
 }
 
 #[tokio::test]
-async fn a_reload_reads_the_htpasswd_file_or_leaves_it_all() {
+async fn a_change_of_the_htpasswd_file_is_taken_whole_or_not_at_all() {
     let overlord = overlord().await;
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("users");
@@ -107,19 +107,33 @@ async fn a_reload_reads_the_htpasswd_file_or_leaves_it_all() {
     write(format!(
         "second:{hash}\nthird:{{SHA}}5en6G6MezRroT3XKqkdPOmY/BfQ=\n"
     ));
-    gateway.signal("HUP");
     eventually("the refusal is told", async || {
         gateway.said("line 2: user `third`").then_some(())
     })
     .await;
     assert_eq!(statuses().await, [403, 401], "the old users serve on");
     write(format!("second:{hash}\n"));
-    gateway.signal("HUP");
     eventually("it is reloaded", async || {
         gateway.said("configuration reloaded").then_some(())
     })
     .await;
     assert_eq!(statuses().await, [401, 403]);
+    // A file that the configuration names from now on is watched from the refusal on.
+    let other = folder.path().join("others");
+    let text = std::fs::read_to_string(&gateway.config).expect("written");
+    let named = |path: &std::path::Path| format!("\"{}\"", path.display());
+    let text = text.replace(&named(&path), &named(&other));
+    std::fs::write(&gateway.config, text).expect("written");
+    eventually("the missing file is told", async || {
+        gateway.said("cannot read the secret's file").then_some(())
+    })
+    .await;
+    std::fs::write(&other, format!("first:{hash}\n")).expect("written");
+    eventually("it is reloaded", async || {
+        gateway.said("\"generation\":3").then_some(())
+    })
+    .await;
+    assert_eq!(statuses().await, [403, 401]);
 }
 
 #[tokio::test]

@@ -10,10 +10,13 @@ use http::Method;
 use overgate::demo::Fault;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio_rustls::rustls::version::TLS13;
 
 use super::process::{Process, configuration, overlord};
 use crate::support::client::Call;
+use crate::support::eventually;
 use crate::support::rig::{PASSWORD, api};
+use crate::support::tls::{Authority, dns};
 
 /// Takes what comes in small portions: of 16 MiB, more than the timeouts below.
 async fn sip(stream: &mut TcpStream, mut length: usize) {
@@ -128,4 +131,62 @@ async fn a_slow_client_takes_a_large_answer() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     assert!(begun.elapsed() > Duration::from_millis(800), "it was slow");
+}
+
+/// Whatever of an answer fits into the kernel's buffers and ours: a client that reads nothing is
+/// cut, its last bytes and the good-bye of TLS included.
+#[tokio::test]
+async fn clients_that_take_nothing_are_let_go() {
+    let overlord = overlord().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let authority = Authority::new();
+    let own = authority.sign(vec![dns("localhost")]);
+    own.write(folder.path(), "server");
+    let folder = folder.path().display();
+    let tls =
+        format!("tls = {{ certificate = \"{folder}/server.pem\", key = \"{folder}/server.key\" }}");
+    for encrypted in [false, true] {
+        let more = format!(
+            "[listener]\nwrite_timeout = \"300ms\"\nidle_timeout = \"300ms\"\n{}\n[validation]\nbody_memory = \"2GiB\"\n",
+            if encrypted { &tls } else { "" }
+        );
+        let gateway = Process::start(overlord.address(), &more).await;
+        let mut clients: Vec<Box<dyn std::any::Any>> = Vec::new();
+        // Around the 3.7 MB that the kernel takes for a client that reads nothing; TLS holds 64 KiB.
+        for size in (3_000_000..4_500_000).step_by(30_000) {
+            let padding = "x".repeat(size);
+            let history = format!(
+                r#"{{"wiki":[{{"spec":{{"type":"kafka","spec":{{"dataSchema":{{"dataSource":"wiki"}}}},"padding":"{padding}"}},"version":"2026-01-01T00:00:00.000Z"}}]}}"#
+            );
+            overlord.fault(
+                Method::GET,
+                Fault::Instead(200, "application/json", history),
+            );
+            let call = Call::get(&api("/supervisor/history"))
+                .login("viewer", PASSWORD)
+                .header("Connection", "close");
+            let socket = TcpSocket::new_v4().expect("a socket");
+            socket.set_recv_buffer_size(32 * 1024).expect("small");
+            let mut tcp = socket.connect(gateway.address).await.expect("connected");
+            if encrypted {
+                let connector = authority.client(&[&TLS13], None, &[]);
+                let name = "localhost".try_into().expect("a name");
+                let mut stream = connector.connect(name, tcp).await.expect("shaken");
+                stream.write_all(&call.bytes()).await.expect("sent");
+                stream.flush().await.expect("sent");
+                stream.read_u8().await.expect("an answer");
+                clients.push(Box::new(stream));
+            } else {
+                tcp.write_all(&call.bytes()).await.expect("sent");
+                tcp.read_u8().await.expect("an answer");
+                clients.push(Box::new(tcp));
+            }
+        }
+        eventually("they are let go", async || {
+            let metrics = Call::get("/metrics").send(gateway.admin).await.ok()?.text();
+            metrics.contains("\novergate_connections 0\n").then_some(())
+        })
+        .await;
+        drop(clients);
+    }
 }

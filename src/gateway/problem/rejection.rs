@@ -8,10 +8,10 @@ use super::{Problem, rate_limit_fields, seconds, sentence};
 use crate::admission::{BodyProblem, Rejection};
 use crate::caller::Schemes;
 use crate::druid::DataSource;
-use crate::finding::Finding;
+use crate::finding::{Finding, quote};
+use crate::policy::Unmet;
 use crate::quota::OverQuota;
 use crate::route::Action;
-use crate::spec::Opaque;
 use crate::telemetry::Stage;
 
 impl From<Rejection> for Problem {
@@ -94,9 +94,9 @@ impl From<Rejection> for Problem {
             Rejection::Forbidden {
                 action,
                 datasource,
-                opaque,
+                unmet,
             } => {
-                let message = refusal(action, datasource.as_ref(), opaque);
+                let message = refusal(action, datasource.as_ref(), unmet.as_ref());
                 let problem =
                     Problem::new(S::FORBIDDEN, "overgateForbidden", Stage::Authorize, message);
                 match datasource {
@@ -224,11 +224,9 @@ impl From<BodyProblem> for Problem {
 }
 
 /// What somebody may not do, in words.
-fn refusal(action: Action, datasource: Option<&DataSource>, opaque: Option<Opaque>) -> String {
-    if let Some(opaque) = opaque {
-        return format!("This takes a cluster-wide grant: {}", opaque.reason());
-    }
+fn refusal(action: Action, datasource: Option<&DataSource>, unmet: Option<&Unmet>) -> String {
     let on = datasource.map(|datasource| format!(" `{datasource}`"));
+    let on = on.as_deref().unwrap_or(" this");
     let verb = match action {
         Action::Read => "read",
         Action::Submit => "submit to",
@@ -236,7 +234,27 @@ fn refusal(action: Action, datasource: Option<&DataSource>, opaque: Option<Opaqu
         Action::Manage => "manage",
         Action::Admin | Action::Blocked => "administer",
     };
-    format!("You may not {verb}{}", on.as_deref().unwrap_or(" this"))
+    match unmet {
+        None => format!("You may not {verb}{on}"),
+        Some(Unmet::Opaque(opaque)) => format!(
+            "This takes a cluster-wide grant that names its type: {}",
+            opaque.reason()
+        ),
+        Some(Unmet::Type(type_id)) => format!(
+            "You may not submit a spec of type {} to{on}: no grant of yours names the type",
+            quote(type_id)
+        ),
+        Some(Unmet::Input { type_id, place }) => {
+            let at = place
+                .as_deref()
+                .map(|place| format!(" at {}", quote(place)));
+            format!(
+                "You may not submit to{on} what reads from {}{}: no grant of yours has such an input",
+                quote(type_id),
+                at.as_deref().unwrap_or_default()
+            )
+        }
+    }
 }
 
 /// How to log in, in words.
@@ -245,6 +263,7 @@ fn wanted(schemes: Schemes) -> String {
         (schemes.basic, "HTTP Basic credentials"),
         (schemes.key, "an API key"),
         (schemes.token, "a bearer token"),
+        (schemes.certificate, "a client certificate"),
     ]
     .into_iter()
     .filter_map(|(is_offered, way)| is_offered.then_some(way))
@@ -261,13 +280,14 @@ fn wrong(schemes: Schemes) -> &'static str {
             basic: true,
             key: false,
             token: false,
+            certificate: _,
         } => "The user name or the password is wrong",
         Schemes { .. } => "The credentials are wrong",
     }
 }
 
 /// RFC 7617 and RFC 6750; the realm tells nothing but the product. HTTP wants a challenge with
-/// every 401, so without any users it is Basic.
+/// every 401, so where no header can log anybody in it is Basic.
 fn challenge(problem: Problem, schemes: Schemes) -> Problem {
     let has_bearer = schemes.key || schemes.token;
     let mut problem = problem;
@@ -300,4 +320,54 @@ fn summary(findings: &[Finding]) -> String {
         "{} (line {}, column {}){more}",
         first.message, first.line, first.column
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_401_names_the_ways_there_are() {
+        const BASIC: &str = "Basic realm=\"overgate\", charset=\"UTF-8\"";
+        const BEARER: &str = "Bearer realm=\"overgate\"";
+        let nobody = "Nobody can log in at this gateway: it has no users";
+        let all = "This gateway wants HTTP Basic credentials or an API key or a bearer token or a client certificate";
+        // Passwords, keys, tokens, certificates; what is told and asked for.
+        let cases: [(_, &str, &[&str]); _] = [
+            ([false, false, false, false], nobody, &[BASIC]),
+            (
+                [false, false, false, true],
+                "This gateway wants a client certificate",
+                &[BASIC],
+            ),
+            (
+                [true, false, false, true],
+                "This gateway wants HTTP Basic credentials or a client certificate",
+                &[BASIC],
+            ),
+            (
+                [false, false, true, false],
+                "This gateway wants a bearer token",
+                &[BEARER],
+            ),
+            ([true, true, true, true], all, &[BASIC, BEARER]),
+        ];
+        for ([basic, key, token, certificate], message, challenges) in cases {
+            let schemes = Schemes {
+                basic,
+                key,
+                token,
+                certificate,
+            };
+            let problem = Problem::from(Rejection::Unauthenticated(schemes));
+            assert_eq!(wanted(schemes), message);
+            let asked: Vec<_> = problem
+                .headers
+                .iter()
+                .filter(|(name, _)| *name == header::WWW_AUTHENTICATE)
+                .map(|(_, value)| value.clone())
+                .collect();
+            assert_eq!(asked, challenges, "{message}");
+        }
+    }
 }

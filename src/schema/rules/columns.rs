@@ -1,6 +1,6 @@
 //! The columns of a datasource: dimensions, metrics, transforms, granularities.
 
-use super::names::{Names, name, name_node};
+use super::names::{Names, TIME, name, name_node};
 use super::{Breach, Breaches, Object, REFUSES, Rule, get, is_blank, is_true, whole};
 use crate::finding::{Code, quote};
 use crate::json::{Kind, Node};
@@ -32,9 +32,6 @@ pub(super) const RULES: &[Rule] = &[
     },
 ];
 
-/// The column of time.
-const TIME: &str = "__time";
-
 fn list<'d>(
     node: Option<Node<'d>>,
     name: &str,
@@ -42,6 +39,10 @@ fn list<'d>(
     node.and_then(|node| get(node, name))
         .into_iter()
         .flat_map(Node::elements)
+}
+
+fn length(node: Option<Node<'_>>, name: &str) -> usize {
+    node.and_then(|node| get(node, name)).map_or(0, Node::len)
 }
 
 fn schema<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
@@ -65,21 +66,25 @@ fn schema<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
         let message = "`parser` is gone since 37: write `timestampSpec` and `dimensionsSpec`, and an `inputFormat`";
         breaches.push(Breach::new(Code::RemovedField, parser, message, REFUSES));
     }
-    let metrics = || list(Some(object.node()), "metricsSpec");
-    for null in metrics().filter(|metric| metric.is_null()) {
+    let metrics = object.list("metricsSpec");
+    let all_dimensions = list(dimensions, "dimensions");
+    for null in metrics.clone().filter(|metric| metric.is_null()) {
         let message = "A metric cannot be null";
         breaches.push(Breach::new(Code::WrongType, null, message, REFUSES));
     }
-    let of_metrics = Names::of(metrics());
+    let of_metrics = Names::of(metrics.clone());
     // Where nothing is compared with them nobody need know the dimensions' names.
-    let has_others = metrics().next().is_some() || object.get("transformSpec").is_some();
-    let named = has_others.then(|| Names::of(list(dimensions, "dimensions")));
+    let has_others = metrics.clone().next().is_some() || object.get("transformSpec").is_some();
+    let named = has_others.then(|| Names::of(all_dimensions.clone()));
     let all_have_one = |names: Option<&Names<'_>>, count: usize| {
-        names.is_some_and(|names| names.len() == count && !names.contain(""))
+        names.is_some_and(|names| names.len() == count && !names.has_blank)
     };
-    let are_named = all_have_one(named.as_ref(), list(dimensions, "dimensions").count())
-        && all_have_one(Some(&of_metrics), metrics().count());
-    let columns = list(dimensions, "dimensions").chain(metrics());
+    let are_named = all_have_one(named.as_ref(), length(dimensions, "dimensions"))
+        && all_have_one(
+            Some(&of_metrics),
+            length(Some(object.node()), "metricsSpec"),
+        );
+    let columns = all_dimensions.chain(metrics.clone());
     let spatial = list(dimensions, "spatialDimensions");
     for column in columns.filter(|_| !are_named) {
         if !breaches.wants(Code::MissingField) {
@@ -102,12 +107,13 @@ fn schema<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
         }
     }
     // Names that stand twice in one of the two lists are told there.
-    for metric in metrics() {
+    let shared = named.as_ref().filter(|named| named.may_share(&of_metrics));
+    for metric in metrics.clone().filter(|_| shared.is_some()) {
         if !breaches.wants(Code::ConflictingFields) {
             break;
         }
         if let Some(name) = name(metric)
-            && named.as_ref().is_some_and(|named| named.contain(&name))
+            && shared.is_some_and(|named| named.contain(&name))
         {
             let message = format!("The column {} is a dimension and a metric", quote(&name));
             let breach = Breach::new(Code::ConflictingFields, name_node(metric), message, REFUSES);
@@ -119,8 +125,8 @@ fn schema<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
         breaches.push(Breach::new(Code::ConflictingFields, node, message, REFUSES));
     }
     let is_time = |metric: &Node<'_>| name(*metric).as_deref() == Some(TIME);
-    if of_metrics.contain(TIME)
-        && let Some(metric) = metrics().find(is_time)
+    if of_metrics.has_time
+        && let Some(metric) = metrics.clone().find(is_time)
     {
         let message = "`__time` is the column of time; a metric needs another name";
         breaches.push(Breach::new(
@@ -143,7 +149,7 @@ fn rollup<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     let Some(rollup) = get(granularity, "rollup") else {
         return;
     };
-    let metrics = list(Some(object.node()), "metricsSpec");
+    let metrics = object.list("metricsSpec");
     let mut counts = metrics
         .filter(|metric| get(*metric, "type").and_then(Node::as_str).as_deref() == Some("count"));
     if is_true(rollup) && counts.next().is_none() {
@@ -190,7 +196,7 @@ fn unused<'d>(
         left = left.saturating_sub(around);
         // A metric, a filter, an expression or the timestamp may take it: any mention counts.
         let mentions = |node: Node<'d>| mentions(node, &result);
-        let is_used = list(Some(object.node()), "metricsSpec").any(mentions)
+        let is_used = object.list("metricsSpec").any(mentions)
             || get(dimensions, "spatialDimensions").is_some_and(mentions)
             || object.get("timestampSpec").is_some_and(mentions)
             || transform_spec
@@ -224,30 +230,31 @@ fn mentions(node: Node<'_>, name: &str) -> bool {
 
 /// The names of dimensions, spatial ones too.
 fn dimension_names<'d>(object: Object<'_, 'd>) -> Names<'d> {
-    let spatial = list(Some(object.node()), "spatialDimensions");
+    let spatial = object.list("spatialDimensions");
     let spatial = spatial.filter_map(|dimension| get(dimension, "dimName"));
-    Names::of(list(Some(object.node()), "dimensions").chain(spatial))
+    Names::of(object.list("dimensions").chain(spatial))
 }
 
 fn dimensions<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
     let names = dimension_names(object);
     twice_in_list(object, &names, breaches);
-    let all = || list(Some(object.node()), "dimensions");
-    for null in all().filter(|dimension| dimension.is_null()) {
+    let all = object.list("dimensions");
+    for null in all.clone().filter(|dimension| dimension.is_null()) {
         let message = "A dimension cannot be null";
         breaches.push(Breach::new(Code::WrongType, null, message, REFUSES));
     }
     let parsed = object
         .outer()
         .is_some_and(|outer| outer.class().ends_with("ParseSpec"));
-    for column in all().filter(|column| parsed && !column.is_null() && name(*column).is_none()) {
+    let columns = parsed.then(|| all.clone()).into_iter().flatten();
+    for column in columns.filter(|column| !column.is_null() && name(*column).is_none()) {
         let message = "`name` is missing: a column needs one";
         breaches.push(Breach::new(Code::MissingField, column, message, REFUSES));
     }
-    let excluded = || list(Some(object.node()), "dimensionExclusions");
-    let excluded = excluded().next().map(|_| Names::of(excluded()));
-    let is_told = excluded.is_some() || names.contain(TIME);
-    for dimension in all().filter(|_| is_told) {
+    let excluded = object.list("dimensionExclusions");
+    let excluded = excluded.clone().next().map(|_| Names::of(excluded));
+    let is_told = excluded.is_some() || names.has_time;
+    for dimension in all.filter(|_| is_told) {
         if !breaches.wants(Code::ConflictingFields) {
             break;
         }
@@ -291,18 +298,18 @@ fn dimensions<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
 
 /// Names that stand twice; two columns without a name have the same.
 fn twice_in_list<'d>(object: Object<'_, 'd>, names: &Names<'d>, breaches: &mut Breaches<'_, 'd>) {
-    let all = || list(Some(object.node()), "dimensions");
-    let spatial = || list(Some(object.node()), "spatialDimensions");
+    let all = object.list("dimensions");
+    let spatial = object.list("spatialDimensions");
     for (name, node) in names.twice() {
         let message = format!("The dimension {} stands twice", quote(&name));
         breaches.push(Breach::new(Code::ConflictingFields, node, message, REFUSES));
     }
-    if names.len() == all().count() + spatial().count() {
+    if names.len() == all.clone().count() + spatial.clone().count() {
         return;
     }
-    let plain = all().filter(|dimension| !dimension.is_null() && name(*dimension).is_none());
+    let plain = all.filter(|dimension| !dimension.is_null() && name(*dimension).is_none());
     let mut nameless =
-        plain.chain(spatial().filter(|dimension| get(*dimension, "dimName").is_none()));
+        plain.chain(spatial.filter(|dimension| get(*dimension, "dimName").is_none()));
     if let (Some(_), Some(second)) = (nameless.next(), nameless.next()) {
         let message = "The name is missing, and in another dimension too: they are the same column";
         breaches.push(Breach::new(Code::MissingField, second, message, REFUSES));
@@ -326,14 +333,14 @@ fn projection<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
             REFUSES,
         ));
     }
-    for column in list(Some(object.node()), "groupingColumns") {
+    for column in object.list("groupingColumns") {
         if name(column).is_none() && !column.is_null() {
             let message = "`name` is missing: a column needs one";
             breaches.push(Breach::new(Code::MissingField, column, message, REFUSES));
         }
     }
     if object.release() >= 37 && object.within(&["DataSchema"]).is_some() {
-        for metric in list(Some(object.node()), "aggregators") {
+        for metric in object.list("aggregators") {
             if name(metric).is_none_or(|name| name.is_empty()) && !metric.is_null() {
                 let message = "`name` is missing: a metric needs one";
                 breaches.push(Breach::new(Code::MissingField, metric, message, REFUSES));
@@ -354,7 +361,7 @@ fn nested<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
 }
 
 fn transforms<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
-    let all = list(Some(object.node()), "transforms");
+    let all = object.list("transforms");
     for (name, node) in Names::of(all).twice() {
         let message = format!("The transform {} stands twice", quote(&name));
         breaches.push(Breach::new(Code::ConflictingFields, node, message, REFUSES));

@@ -35,6 +35,13 @@ const COARSENESS: [&[&str]; 16] = [
     &["all"],
 ];
 
+/// Its place among them.
+fn place(text: &str) -> Option<usize> {
+    let first = text.bytes().next()?.to_ascii_lowercase();
+    let is = |name: &&str| name.as_bytes()[0] == first && name.eq_ignore_ascii_case(text);
+    COARSENESS.iter().position(|names| names.iter().any(is))
+}
+
 pub(super) fn coarseness(node: Node<'_>) -> Option<usize> {
     let text = match node.kind() {
         Kind::String => node.as_str()?,
@@ -44,35 +51,38 @@ pub(super) fn coarseness(node: Node<'_>) -> Option<usize> {
         },
         Kind::Null | Kind::Boolean | Kind::Number | Kind::Array => return None,
     };
-    let is = |name: &&str| name.eq_ignore_ascii_case(&text);
-    COARSENESS.iter().position(|names| names.iter().any(is))
+    place(&text)
 }
 
 /// Do both ends of an interval lie where segments begin? `None`: nobody can tell without a calendar.
-fn is_aligned(interval: &str, segments: &str) -> Option<bool> {
+fn is_aligned(interval: &str, segments: usize) -> Option<bool> {
+    let segments = *COARSENESS.get(segments)?.first()?;
     let mut aligned = true;
-    for end in interval.split('/') {
-        if end.contains(['P', 'p']) {
+    for end in interval.as_bytes().split(|byte| *byte == b'/') {
+        if end.iter().any(|byte| matches!(byte, b'P' | b'p')) {
             continue;
         }
-        let end = end.strip_suffix('Z').unwrap_or(end);
-        if end.contains(['+', 'W']) {
+        let end = end.strip_suffix(b"Z").unwrap_or(end);
+        if end.iter().any(|byte| matches!(byte, b'+' | b'W')) {
             return None;
         }
-        let (date, time) = end.split_once('T').unwrap_or((end, ""));
-        if time.contains('-') {
+        let begin_of_time = end.iter().position(|byte| *byte == b'T');
+        let (date, time) = end.split_at(begin_of_time.unwrap_or(end.len()));
+        let time = time.get(1..).unwrap_or_default();
+        if time.contains(&b'-') {
             return None;
         }
-        let zero = |part: &str| part.bytes().all(|byte| matches!(byte, b'0' | b':' | b'.'));
+        let zero = |part: &[u8]| part.iter().all(|byte| matches!(byte, b'0' | b':' | b'.'));
         let at_midnight = zero(time);
         let at_hour = time.get(2..).is_none_or(zero);
-        let mut parts = date.splitn(3, '-').skip(1);
-        let (month, day) = (parts.next().unwrap_or("01"), parts.next().unwrap_or("01"));
+        let mut parts = date.splitn(3, |byte| *byte == b'-').skip(1);
+        let mut is_first = || parts.next().is_none_or(|part| part == b"01");
+        let (in_january, on_first) = (is_first(), is_first());
         aligned &= match segments {
-            "hour" | "pt1h" => at_hour,
-            "day" | "p1d" => at_midnight,
-            "month" | "p1m" => at_midnight && day == "01",
-            "year" | "p1y" => at_midnight && day == "01" && month == "01",
+            "hour" => at_hour,
+            "day" => at_midnight,
+            "month" => at_midnight && on_first,
+            "year" => at_midnight && on_first && in_january,
             _ => return None,
         };
     }
@@ -95,11 +105,13 @@ fn unaligned<'d>(object: Object<'_, 'd>, segments: Node<'d>, breaches: &mut Brea
     let Some(granularity) = period.and_then(Node::as_str) else {
         return;
     };
-    let granularity = granularity.to_ascii_lowercase();
-    for interval in object.get("intervals").into_iter().flat_map(Node::elements) {
+    let Some(granularity) = place(&granularity) else {
+        return;
+    };
+    for interval in object.list("intervals") {
         if interval
             .as_str()
-            .and_then(|text| is_aligned(&text, &granularity))
+            .and_then(|text| is_aligned(&text, granularity))
             == Some(false)
         {
             let message =
@@ -154,7 +166,7 @@ fn granularity<'d>(object: Object<'_, 'd>, breaches: &mut Breaches<'_, 'd>) {
 
 #[cfg(test)]
 mod tests {
-    use super::is_aligned;
+    use super::{is_aligned, place};
 
     #[test]
     fn intervals_and_segments() {
@@ -172,7 +184,7 @@ mod tests {
             ("2020-01-01T10:00-08:00/P1D", "hour", None),
         ] {
             assert_eq!(
-                is_aligned(interval, granularity),
+                is_aligned(interval, place(granularity).expect("one of them")),
                 aligned,
                 "{interval} {granularity}"
             );

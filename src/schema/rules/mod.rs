@@ -208,6 +208,11 @@ impl<'f, 'd> Object<'f, 'd> {
         value.filter(|value| !value.is_null())
     }
 
+    /// The elements of a list; of what is none, none.
+    pub(super) fn list(self, name: &str) -> impl Iterator<Item = Node<'d>> + Clone + use<'d> {
+        self.get(name).into_iter().flat_map(Node::elements)
+    }
+
     /// Is this field read as true?
     pub(super) fn is_true(self, name: &str) -> bool {
         self.get(name).is_some_and(is_true)
@@ -271,7 +276,7 @@ pub(super) fn primitive(node: Node<'_>) -> f64 {
 /// Is it a list or a text without anything in it?
 pub(super) fn is_blank(node: Node<'_>) -> bool {
     match node.kind() {
-        Kind::String => node.as_str().is_some_and(|text| text.is_empty()),
+        Kind::String => node.raw().len() == r#""""#.len(),
         Kind::Array | Kind::Object => node.is_empty(),
         Kind::Null => true,
         Kind::Boolean | Kind::Number => false,

@@ -1,6 +1,7 @@
 //! Names of columns: which stand twice, which are among them.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::hash::BuildHasher as _;
 use std::sync::LazyLock;
 
@@ -47,7 +48,14 @@ pub(super) struct Names<'d> {
     document: Option<&'d Document>,
     /// Half of a hash, and the place on the tape; those of one hash by name.
     sorted: Vec<u64>,
+    /// Is one of them empty?
+    pub(super) has_blank: bool,
+    /// Is one of them [`TIME`]?
+    pub(super) has_time: bool,
 }
+
+/// The column of time.
+pub(super) const TIME: &str = "__time";
 
 static SEED: LazyLock<RandomState> = LazyLock::new(RandomState::default);
 
@@ -59,12 +67,14 @@ fn upper(name: &str) -> u64 {
 impl<'d> Names<'d> {
     /// Of columns; those without a name do not count.
     pub(super) fn of(columns: impl Iterator<Item = Node<'d>>) -> Names<'d> {
-        let mut document = None;
+        let (mut document, mut has_blank, mut has_time) = (None, false, false);
         let hashed = |node: Node<'d>| {
             let node = name_node(node);
-            let hash = upper(&text(node)?);
+            let name = text(node)?;
+            has_blank |= name.is_empty();
+            has_time |= name == TIME;
             document = Some(node.document());
-            Some(hash << 32 | u64::from(node.index()))
+            Some(upper(&name) << 32 | u64::from(node.index()))
         };
         let mut sorted: Vec<u64> = columns.filter_map(hashed).collect();
         sorted.sort_unstable();
@@ -75,7 +85,26 @@ impl<'d> Names<'d> {
                 }
             }
         }
-        Names { document, sorted }
+        Names {
+            document,
+            sorted,
+            has_blank,
+            has_time,
+        }
+    }
+
+    /// Can a name be among the others too? `false` is certain.
+    pub(super) fn may_share(&self, others: &Names<'_>) -> bool {
+        let hashes = |names: &Names<'_>, at: usize| names.sorted.get(at).map(|entry| entry >> 32);
+        let (mut at, mut other) = (0, 0);
+        while let (Some(left), Some(right)) = (hashes(self, at), hashes(others, other)) {
+            match left.cmp(&right) {
+                Ordering::Less => at += 1,
+                Ordering::Greater => other += 1,
+                Ordering::Equal => return true,
+            }
+        }
+        false
     }
 
     /// How many columns have one.
@@ -95,9 +124,9 @@ impl<'d> Names<'d> {
             .any(|entry| text(node(document, *entry)).as_deref() == Some(name))
     }
 
-    /// Those that stand a second time.
+    /// Those that stand a second time, in the document's order.
     pub(super) fn twice(&self) -> impl Iterator<Item = (Cow<'d, str>, Node<'d>)> {
-        self.sorted.array_windows().filter_map(|[left, right]| {
+        let pairs = self.sorted.array_windows().filter_map(|[left, right]| {
             if left >> 32 != right >> 32 {
                 return None;
             }
@@ -105,7 +134,10 @@ impl<'d> Names<'d> {
             let (left, right) = (node(document, *left), node(document, *right));
             let name = text(right)?;
             (text(left)? == name).then_some((name, right))
-        })
+        });
+        let mut twice: Vec<_> = pairs.collect();
+        twice.sort_unstable_by_key(|(_, node)| node.index());
+        twice.into_iter()
     }
 }
 
@@ -140,15 +172,29 @@ mod tests {
         ] {
             assert_eq!(names.contain(name), is_among, "{name}");
         }
-        let mut twice: Vec<_> = names
+        let twice: Vec<_> = names
             .twice()
             .map(|(name, node)| (name, node.pointer()))
             .collect();
-        twice.sort_by(|left, right| left.1.cmp(&right.1));
         let twice: Vec<_> = twice.iter().map(|(name, at)| (&**name, &**at)).collect();
         assert_eq!(
             twice,
             [("a", "/2/name"), ("5", "/6"), ("b", "/7"), ("b", "/8")]
         );
+        assert!(names.has_blank && !names.has_time);
+        let others = |text: &'static str| {
+            Document::read(Bytes::from(text), &Limits::default()).expect("valid")
+        };
+        for (text, shares) in [
+            (r#"["c", "__time"]"#, false),
+            (r#"["c", "inside"]"#, true),
+            ("[]", false),
+        ] {
+            let document = others(text);
+            let others = Names::of(document.root().elements());
+            assert_eq!(names.may_share(&others), shares, "{text}");
+            assert_eq!(others.may_share(&names), shares, "{text}");
+            assert_eq!(others.has_time, text.contains(TIME), "{text}");
+        }
     }
 }

@@ -240,7 +240,7 @@ async fn a_reload_keeps_what_was_fetched() {
 async fn over_tls_the_certificate_must_be_trusted() {
     let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("made");
     let key = PrivateKeyDer::try_from(certified.signing_key.serialize_der()).expect("a key");
-    let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .expect("versions")
