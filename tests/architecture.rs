@@ -59,7 +59,12 @@ const OWNED: &[(&str, &[&str])] = &[
     ("governor::", &["quota"]),
     ("prometheus::", &["telemetry"]),
     ("argon2::", &["identity"]),
-    ("rustls::", &["listener", "upstream", "certificate"]),
+    ("bcrypt::", &["identity"]),
+    ("jsonwebtoken::", &["identity"]),
+    (
+        "rustls::",
+        &["listener", "upstream", "certificate", "identity"],
+    ),
     ("x509_parser::", &["certificate"]),
 ];
 

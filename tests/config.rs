@@ -9,10 +9,17 @@
 
 use std::path::Path;
 
-use overgate::config::{ClientCertificates, Config, Problem};
+use sha2::Digest as _;
 
+use overgate::config::{ClientCertificates, Config, IssuerKeys, Problem};
+
+/// A secret is its own reference, unless that is a file of the repository.
 fn read(text: &str) -> Result<Config, Vec<Problem>> {
-    Config::from_toml(text, &|reference| Ok(reference.to_owned()))
+    Config::from_toml(text, &|reference| {
+        let file = reference.strip_prefix("file:");
+        let file = file.and_then(|path| std::fs::read_to_string(path).ok());
+        Ok(file.unwrap_or_else(|| reference.to_owned()))
+    })
 }
 
 fn shipped(name: &str) -> String {
@@ -29,6 +36,7 @@ fn the_reference_shows_the_defaults() {
     let reference = read(&shipped("overgate.toml")).expect("good");
     let mut bare = read("[upstream]\noverlords = [\"http://127.0.0.1:8090\"]").expect("good");
     // What the reference shows by example has no default.
+    assert!(reference.issuers.is_empty());
     bare.users.clone_from(&reference.users);
     bare.roles.clone_from(&reference.roles);
     bare.rate_limits.clone_from(&reference.rate_limits);
@@ -37,21 +45,52 @@ fn the_reference_shows_the_defaults() {
 
 #[test]
 fn the_reference_shows_every_key() {
+    let shipped = shipped("overgate.toml");
+    // The issuer is commented out as a whole: its lines of words and its keys.
+    let (before, issuer) = shipped.split_once("# [[issuer]]\n").expect("shown");
+    let (issuer, after) = issuer.split_once("\n\n").expect("it ends");
+    let is_key = |line: &&str| {
+        let key = line.split_once(" = ").map_or("", |(key, _)| key);
+        line.starts_with('[') || !key.is_empty() && !key.contains(' ')
+    };
+    let issuer = issuer.replace("# ", "");
+    let issuer: Vec<&str> = issuer.lines().filter(is_key).collect();
     // Each key in its section, from the commented-out ones too.
-    let text = shipped("overgate.toml")
+    let text = format!("{before}\n{after}")
         .replace("\n# tls", "\ntls")
-        .replace("\n# token", "\ntoken");
-    let text = text
+        .replace("\n# token", "\ntoken")
         .replace("\n# credentials", "\ncredentials")
-        .replace("\n# certificates =", "\ncertificates =");
+        .replace("\n# htpasswd", "\nhtpasswd")
+        .replace("\n# api_keys", "\napi_keys")
+        .replace("\n# certificates =", "\ncertificates =")
+        .replace("users.htpasswd", "config/examples/users.htpasswd")
+        // The file has this user.
+        .replace("name = \"etl\"", "name = \"other\"");
+    let text = format!("{text}\n[[issuer]]\n{}\n", issuer.join("\n"));
     let all = read(&text).expect("good");
     assert!(all.admin.token.is_some());
     assert!(all.upstream.credentials.is_some() && all.upstream.tls.ca.is_some());
-    let own = all.listener.tls.expect("shown");
+    let own = all.listener.tls.as_ref().expect("shown");
     assert!(own.client_ca.is_some() && all.upstream.tls.server_name.is_some());
     assert_eq!(own.client_certificates, ClientCertificates::Optional);
     assert!(all.upstream.tls.certificate.is_some());
+    assert_eq!(all.users.len(), 3, "one of its own, two of the file");
+    assert_eq!(all.users[0].api_keys.len(), 1);
     assert_eq!(all.users[0].certificates.len(), 3);
+    let [issuer] = all.issuers.as_slice() else {
+        panic!("{all:?}")
+    };
+    assert_eq!(issuer.roles.len(), 1);
+    assert!(matches!(
+        &issuer.keys,
+        IssuerKeys::Address { ca: Some(_), .. }
+    ));
+    // The defaults that it shows are those in force.
+    let bare = text
+        .replace("principal = \"sub\"\n", "")
+        .replace("roles_claim = \"roles\"\n", "");
+    assert_ne!(bare, text);
+    assert_eq!(read(&bare).expect("good").issuers, all.issuers);
 }
 
 #[test]
@@ -60,6 +99,9 @@ fn the_examples_are_good() {
     let mut count = 0;
     for entry in std::fs::read_dir(folder).expect("shipped") {
         let path = entry.expect("readable").path();
+        if path.extension().is_none_or(|extension| extension != "toml") {
+            continue;
+        }
         let text = std::fs::read_to_string(&path).expect("UTF-8");
         assert!(read(&text).is_ok(), "{}: {:?}", path.display(), read(&text));
         count += 1;
@@ -239,6 +281,258 @@ fn broken_toml_and_a_missing_overlord_are_told() {
             "{text}: {problems:?}"
         );
     }
+}
+
+#[test]
+fn who_can_log_in_is_checked_with_the_file() {
+    const HASH: &str = "$2y$10$L6Bc/AlTQHyd9liGgGEZyOFLPHNgyxeEPfgYfBCVxJ7JIlwxyVU3u";
+    let read = |users: &str, file: &str| {
+        let text =
+            format!("identity.htpasswd = \"users\"\nupstream.overlords = [\"http://a\"]\n{users}");
+        Config::from_toml(&text, &|reference| {
+            assert_eq!(reference, "file:users", "a path is a file");
+            Ok(file.to_owned())
+        })
+    };
+    let file = format!("etl:{HASH}\nops:{HASH}\n");
+    let users = |text| read(text, &file).expect("good").users;
+    let names = |text| users(text).into_iter().map(|user| user.name);
+    assert!(names("").eq(["etl", "ops"]));
+    assert!(names("[[user]]\nname = \"ops\"").eq(["ops", "etl"]));
+    assert!(
+        users("")
+            .iter()
+            .all(|user| user.password.as_deref() == Some(HASH))
+    );
+    for (users, file, part) in [
+        (
+            "[[user]]\nname = \"other\"",
+            file.as_str(),
+            "3:1: user[1]: a user needs a `password`",
+        ),
+        (
+            "[[user]]\nname = \"key\"\napi_keys = []",
+            file.as_str(),
+            "5:12: user[1].api_keys: this names no key",
+        ),
+        (
+            "[[user]]\nname = \"key\"\napi_keys = [\"hunter2-is-my-key-1234\"]",
+            file.as_str(),
+            "5:13: user[1].api_keys[1]: this is `sha256:` and 64 hexadecimal digits",
+        ),
+        (
+            &format!(
+                "[[user]]\nname = \"key\"\napi_keys = [\"sha256:+{}\"]",
+                "0".repeat(63)
+            ),
+            file.as_str(),
+            "5:13: user[1].api_keys[1]: this is",
+        ),
+        (
+            &format!(
+                "[[user]]\nname = \"a\"\napi_keys = [{0}]\n[[user]]\nname = \"b\"\napi_keys = [{0}]",
+                format_args!("\"sha256:{}\"", "0a".repeat(32))
+            ),
+            file.as_str(),
+            "8:12: user[2].api_keys: one of these keys is there twice",
+        ),
+        (
+            &format!("[[user]]\nname = \"ops\"\npassword = \"{HASH}\""),
+            file.as_str(),
+            "5:12: user[1].password: line 2 of the htpasswd file has this user, too",
+        ),
+        (
+            "",
+            "etl:$apr1$r31.....$HqJZimcKQFAMYayBlzkrA/",
+            "1:21: identity.htpasswd: line 1: user `etl`: this is MD5, which is guessed too fast",
+        ),
+    ] {
+        let problems = read(users, file).expect_err(part);
+        let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        assert!(told.iter().any(|told| told.starts_with(part)), "{told:#?}");
+        assert_eq!(told.len(), 1, "{told:#?}");
+        assert!(!told[0].contains("hunter2"), "{told:#?}");
+    }
+}
+
+#[test]
+fn files_of_passwords_and_keys_belong_to_the_configuration() {
+    let text = r#"upstream.overlords = ["http://a"]
+identity.htpasswd = "HTPASSWD"
+[[issuer]]
+name = "one"
+issuer = "https://one.example"
+audiences = ["druid"]
+algorithms = ["RS256"]
+keys = "file:keys.json"
+[[issuer]]
+name = "two"
+issuer = "https://two.example"
+audiences = ["druid"]
+algorithms = ["RS256"]
+keys = "https://two.example/keys"
+ca = "file:ca.pem"
+"#;
+    let resolve = |reference: &str| match reference {
+        "file:users" => Ok(String::new()),
+        "file:keys.json" => Ok("{}".to_owned()),
+        other => Err(format!("nobody asks for {other}")),
+    };
+    for reference in ["users", "file:users"] {
+        let text = text.replace("HTPASSWD", reference);
+        let config = Config::from_toml(&text, &resolve).expect("good");
+        assert_eq!(
+            config.files(),
+            ["users", "keys.json", "ca.pem"].map(Path::new)
+        );
+        assert!(matches!(
+            &config.issuers[0].keys,
+            IssuerKeys::File { text, .. } if text == "{}"
+        ));
+    }
+    let text = text.replace("HTPASSWD", "env:USERS");
+    let problems = Config::from_toml(&text, &resolve).expect_err("no file");
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert!(
+        problems[0].to_string().contains("this is a path"),
+        "{problems:?}"
+    );
+}
+
+#[test]
+fn wrong_issuers_are_told_with_their_place() {
+    const GOOD: &str = r#"upstream.overlords = ["http://a"]
+[[role]]
+name = "wiki-writer"
+grant = [{ actions = ["read"], datasources = ["*"] }]
+[[issuer]]
+name = "sso"
+issuer = "https://sso.example"
+audiences = ["druid"]
+algorithms = ["RS256"]
+keys = "https://sso.example/keys"
+[issuer.roles]
+"https://a.b/c d" = "wiki-writer"
+"#;
+    let config = read(GOOD).expect("good");
+    let roles = &config.issuers[0].roles;
+    assert_eq!(
+        roles,
+        &[("https://a.b/c d".to_owned(), "wiki-writer".to_owned())]
+    );
+    let twice = GOOD.split_once("[[issuer]]").expect("there").1;
+    let twice = format!("[[issuer]]{}", twice.replace("\"sso\"", "\"other\""));
+    for (from, to, part) in [
+        (
+            "= \"wiki-writer\"\n",
+            "= \"wiki-riter\"\n",
+            "12:21: issuer[1].roles.https://a.b/c d: there is no role `wiki-riter`; did you mean `wiki-writer`?",
+        ),
+        (
+            "= \"wiki-writer\"\n",
+            "= 5\n",
+            "12:21: issuer[1].roles.https://a.b/c d: this is a string",
+        ),
+        (
+            "RS256",
+            "HS256",
+            "9:15: issuer[1].algorithms[1]: this is signed with a secret",
+        ),
+        (
+            "RS256",
+            "none",
+            "9:15: issuer[1].algorithms[1]: this is one of `RS256`",
+        ),
+        (
+            "[\"RS256\"]",
+            "[]",
+            "9:14: issuer[1].algorithms: this is empty",
+        ),
+        (
+            "algorithms = [\"RS256\"]",
+            "",
+            "5:1: issuer[1]: `algorithms` is missing",
+        ),
+        (
+            "audiences = [\"druid\"]",
+            "",
+            "5:1: issuer[1]: `audiences` is missing",
+        ),
+        (
+            "[\"druid\"]",
+            "[\"\"]",
+            "8:14: issuer[1].audiences[1]: this is empty",
+        ),
+        (
+            "issuer = \"https://sso.example\"",
+            "",
+            "5:1: issuer[1]: `issuer` is missing",
+        ),
+        (
+            "https://sso.example/keys",
+            "http://sso.example/keys",
+            "10:8: issuer[1].keys: keys that come over the network need `https`",
+        ),
+        (
+            "https://sso.example/keys",
+            "keys.json",
+            "10:8: issuer[1].keys: keys are at",
+        ),
+        (
+            "\"https://sso.example/keys\"",
+            "\"file:x\"\nca = \"x\"",
+            "11:6: issuer[1].ca: this is for an https address",
+        ),
+        (
+            "name = \"sso\"",
+            "name = \"s:o\"",
+            "6:8: issuer[1].name: a name has",
+        ),
+        (
+            "[issuer.roles]",
+            "role_claim = \"x\"\n[issuer.roles]",
+            "11:1: issuer[1].role_claim: there is no such key; did you mean `roles_claim`?",
+        ),
+        (
+            "[[issuer]]\n",
+            &format!("{twice}[[issuer]]\n"),
+            "15:10: issuer[2].issuer: another has this `iss`",
+        ),
+    ] {
+        let at = GOOD.rfind(from).expect(from);
+        let text = format!("{}{to}{}", &GOOD[..at], &GOOD[at + from.len()..]);
+        let problems = read(&text).expect_err(part);
+        let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        assert!(
+            told.iter().any(|told| told.starts_with(part)),
+            "{part}\n{told:#?}"
+        );
+        assert_eq!(told.len(), 1, "{told:#?}");
+    }
+}
+
+#[test]
+fn a_new_key_is_printed_with_the_line_of_its_user() {
+    let make = || {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_overgate"))
+            .args(["hash-password", "--api-key"])
+            .output()
+            .expect("the binary runs");
+        assert!(output.status.success());
+        String::from_utf8(output.stdout).expect("UTF-8")
+    };
+    let (first, second) = (make(), make());
+    assert_ne!(first, second);
+    let [key, line] = first.lines().collect::<Vec<_>>()[..] else {
+        panic!("two lines: {first}")
+    };
+    assert!(key.len() >= 40, "{key}");
+    let text = format!(
+        "upstream.overlords = [\"http://a\"]\n[[user]]\nname = \"x\"\napi_keys = [\"{line}\"]"
+    );
+    let users = read(&text).expect("good").users;
+    let digest: [u8; 32] = sha2::Sha256::digest(key).into();
+    assert_eq!(users[0].api_keys, [digest]);
 }
 
 #[test]

@@ -141,7 +141,12 @@ fn the_table_of_codes_is_that_of_the_code() {
 fn the_manuals_commands_and_links_exist() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let options = run("overgate help lint");
-    for page in ["docs/lint.md", "docs/schema.md", "docs/tls.md"] {
+    for page in [
+        "docs/lint.md",
+        "docs/schema.md",
+        "docs/logging-in.md",
+        "docs/tls.md",
+    ] {
         let text = std::fs::read_to_string(root.join(page)).expect("a page");
         for link in text
             .split("](")

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::caller::Schemes;
 use crate::druid::{DataSource, DruidVersion};
 use crate::finding::Finding;
 use crate::policy::{Denial, Unmet};
@@ -13,10 +14,14 @@ use crate::route::Action;
 pub enum Rejection {
     /// The path or the query cannot be read in one way.
     MalformedTarget(String),
-    /// No credentials, or none that is understood.
-    Unauthenticated,
-    /// Unknown user or wrong password.
-    WrongCredentials,
+    /// No credentials, or none that is understood; these would be.
+    Unauthenticated(Schemes),
+    /// Unknown user, or wrong password, key or token.
+    WrongCredentials(Schemes),
+    /// Too many wrong credentials came from there; nothing is checked for this long.
+    TooManyFailures(Duration),
+    /// The keys of the token's issuer cannot be had.
+    NoIssuerKeys,
     /// Too many logins at once.
     TooManyLogins,
     /// No such endpoint.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::caller::Schemes;
 use crate::druid::DruidVersion;
 use crate::json::Limits;
 use crate::policy::PolicySet;
@@ -25,6 +26,8 @@ pub struct Snapshot {
     pub generation: u64,
     /// Enforce or audit.
     pub enforcement: Enforcement,
+    /// How to log in.
+    pub schemes: Schemes,
     /// Who may do what.
     pub policies: PolicySet,
     /// How often.

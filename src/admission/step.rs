@@ -1,6 +1,7 @@
 //! The steps before the body, in their order.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -51,10 +52,14 @@ pub enum Login {
     Known(Principal),
     /// No credentials that are understood.
     Absent,
-    /// Unknown user or wrong password.
+    /// Unknown user, or wrong password, key or token.
     Wrong,
     /// Too many logins at once.
     Busy,
+    /// The keys of the token's issuer cannot be had.
+    Unavailable,
+    /// Too many failures before; nothing is checked for this long.
+    Slowed(Duration),
 }
 
 /// Waits for the principal.
@@ -129,9 +134,17 @@ impl AwaitingPrincipal {
         }
         let principal = match login {
             Login::Known(principal) => principal,
-            Login::Absent => return reject(trace, Rejection::Unauthenticated),
-            Login::Wrong => return reject(trace, Rejection::WrongCredentials),
+            Login::Absent => {
+                let rejection = Rejection::Unauthenticated(self.snapshot.schemes);
+                return reject(trace, rejection);
+            }
+            Login::Wrong => {
+                let rejection = Rejection::WrongCredentials(self.snapshot.schemes);
+                return reject(trace, rejection);
+            }
+            Login::Slowed(wait) => return reject(trace, Rejection::TooManyFailures(wait)),
             Login::Busy => return reject(trace, Rejection::TooManyLogins),
+            Login::Unavailable => return reject(trace, Rejection::NoIssuerKeys),
         };
         trace.principal = Some(principal.clone());
         let Some(path) = self.path else {

@@ -1,9 +1,11 @@
 //! Who sent a request: what its headers claim, and who that turned out to be.
 
+mod algorithm;
 mod credentials;
 mod principal;
 mod source;
 
-pub use credentials::{Credentials, InvalidCredentials};
+pub use algorithm::{Algorithm, UnknownAlgorithm};
+pub use credentials::{Credentials, InvalidCredentials, Schemes, is_key};
 pub use principal::Principal;
 pub use source::Source;

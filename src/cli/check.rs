@@ -2,11 +2,13 @@
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
 
 use super::terminal::{Palette, complain, print};
 use crate::config::{self, Config, LoadError, UpstreamTls};
-use crate::identity::Users;
-use crate::server::{chain, listener_tls, passwords, upstream_tls, wall_clock};
+use crate::identity::Clock;
+use crate::server::{chain, listener_tls, upstream_tls, users, wall_clock};
 use crate::upstream::Trust;
 
 pub(super) fn run(path: &Path) -> ExitCode {
@@ -43,12 +45,13 @@ pub(super) fn run(path: &Path) -> ExitCode {
         return ExitCode::FAILURE;
     }
     let text = format!(
-        "{text}{} {}: {} Overlords of Druid {}, {} users, {} roles, {} rate limits",
+        "{text}{} {}: {} Overlords of Druid {}, {} users, {} issuers, {} roles, {} rate limits",
         palette.good("ok"),
         path.display(),
         config.upstream.overlords.len(),
         config.upstream.druid_version,
         config.users.len(),
+        config.issuers.len(),
         config.roles.len(),
         config.rate_limits.len(),
     );
@@ -57,7 +60,9 @@ pub(super) fn run(path: &Path) -> ExitCode {
 
 /// What only a look at hashes and files shows: what cannot be, and what will not do for long.
 fn beyond_the_text(config: &Config) -> (Vec<String>, Vec<String>) {
-    let users = Users::new(0, passwords(config));
+    // Nothing is fetched: no clock is looked at.
+    let clock: Clock = Arc::new(|| Duration::ZERO);
+    let users = users(config, 0, &clock, None);
     let tls = listener_tls(&config.listener);
     let trust = Trust::read(&upstream_tls(&config.upstream));
     let now = wall_clock();
@@ -74,7 +79,7 @@ fn beyond_the_text(config: &Config) -> (Vec<String>, Vec<String>) {
         warnings.push("`upstream.tls` is for nothing: no Overlord is `https`".to_owned());
     }
     let problems = [
-        users.err().map(|error| error.to_string()),
+        users.err().map(|error| chain(&error)),
         tls.err().map(|error| chain(&error)),
         trust.err().map(|error| chain(&error)),
     ];

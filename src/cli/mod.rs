@@ -53,7 +53,11 @@ enum Command {
         kind: schema::Kind,
     },
     /// Read a password, print its argon2id hash
-    HashPassword,
+    HashPassword {
+        /// Make a new API key instead: print it, and the line that the configuration knows it by
+        #[arg(long)]
+        api_key: bool,
+    },
     /// Print the completions for a shell
     Completions {
         /// Which shell
@@ -85,7 +89,8 @@ pub fn run() -> ExitCode {
         Command::Lint(asked) => lint::run(&asked),
         Command::Check { file } => check::run(&file),
         Command::Schema { druid, kind } => schema::run(druid, kind),
-        Command::HashPassword => password::run(),
+        Command::HashPassword { api_key: false } => password::run(),
+        Command::HashPassword { api_key: true } => password::make_key(),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "overgate", &mut script);

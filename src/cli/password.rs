@@ -1,11 +1,11 @@
-//! `overgate hash-password`: a password in, its argon2id hash out.
+//! `overgate hash-password`: a password in, its argon2id hash out; or a new API key and its digest.
 
 use std::io::{self, BufRead as _, IsTerminal as _};
 use std::process::{Command, ExitCode};
 
 use super::UNUSABLE;
 use super::terminal::{complain, print};
-use crate::identity::hash_password;
+use crate::identity::{api_key, hash_password};
 use crate::server::chain;
 
 pub(super) fn run() -> ExitCode {
@@ -23,6 +23,17 @@ pub(super) fn run() -> ExitCode {
             ExitCode::from(UNUSABLE)
         }
     }
+}
+
+/// Prints a new API key, which is shown this once, and below it what the configuration holds.
+pub(super) fn make_key() -> ExitCode {
+    let mut random = [0; 32];
+    if let Err(error) = getrandom::fill(&mut random) {
+        complain(&format!("overgate: there is no randomness: {error}"));
+        return ExitCode::from(UNUSABLE);
+    }
+    let (key, line) = api_key(random);
+    print(&format!("{key}\n{line}"))
 }
 
 /// One line of standard input; from a terminal without showing it, where `stty` can see to that.

@@ -48,6 +48,7 @@ pub(super) fn run(config: &Path) -> ExitCode {
                 | StartError::User(_)
                 | StartError::Credentials
                 | StartError::AdminNeedsToken(_)
+                | StartError::Issuer(_)
                 | StartError::Tls(_)
                 | StartError::Trust(_) => ExitCode::from(UNUSABLE),
                 StartError::Schema(_)

@@ -5,6 +5,8 @@
 //! (`server.rs`), so that nobody else sees the file's form.
 
 mod grants;
+mod htpasswd;
+mod issuers;
 mod problem;
 mod reload;
 mod roles;
@@ -13,6 +15,7 @@ mod sections;
 mod table;
 mod tls;
 mod units;
+mod users;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -21,6 +24,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+pub use issuers::{Issuer, IssuerKeys, KeysUrl};
 pub use problem::Problem;
 pub use reload::Watch;
 pub use secret::Secret;
@@ -52,6 +56,10 @@ pub struct Config {
     pub telemetry: Telemetry,
     /// Who may log in.
     pub users: Vec<User>,
+    /// The file of passwords that some of them are from.
+    pub htpasswd: Option<PathBuf>,
+    /// Whose tokens are taken.
+    pub issuers: Vec<Issuer>,
     /// What they may do.
     pub roles: Vec<Role>,
     /// How often.
@@ -246,8 +254,10 @@ pub enum AccessLog {
 pub struct User {
     /// The name it logs in with.
     pub name: String,
-    /// Its password's argon2id hash (PHC string); without, it has certificates.
+    /// Its password's hash, argon2id or bcrypt: its own, or the htpasswd file's.
     pub password: Option<String>,
+    /// SHA-256 of each of its API keys.
+    pub api_keys: Vec<[u8; 32]>,
     /// Names in certificates that are this user's and nobody else's.
     pub certificates: Vec<Name>,
     /// The names of its roles.
@@ -294,7 +304,7 @@ impl Config {
         sections::read(text, sections::Purpose::Serve(resolve))
     }
 
-    /// The files whose content belongs to this configuration: certificates and keys.
+    /// The files whose content belongs to this configuration: certificates, keys and passwords.
     pub fn files(&self) -> Vec<&Path> {
         let own = self.listener.tls.as_ref();
         let pair = self.upstream.tls.certificate.as_ref();
@@ -305,10 +315,12 @@ impl Config {
             self.upstream.tls.ca.as_ref(),
             pair.map(|(certificate, _)| certificate),
             pair.map(|(_, key)| key),
+            self.htpasswd.as_ref(),
         ]
         .into_iter()
         .flatten()
         .map(PathBuf::as_path)
+        .chain(self.issuers.iter().filter_map(Issuer::file))
         .collect()
     }
 }
@@ -354,6 +366,13 @@ pub fn load(path: &Path) -> Result<Config, LoadError> {
         path: path.to_owned(),
         problems,
     })
+}
+
+/// The files whose content belongs to the configuration of this file, even if it is refused for
+/// what they hold. `None`: what they are cannot be read.
+pub fn named(path: &Path) -> Option<Vec<PathBuf>> {
+    let config = sections::read(&text(path).ok()?, sections::Purpose::Judge).ok()?;
+    Some(config.files().into_iter().map(Path::to_owned).collect())
 }
 
 fn text(path: &Path) -> Result<String, LoadError> {

@@ -1,13 +1,11 @@
-//! `[[user]]`, `[[role]]` and `[[rate_limit]]`.
+//! `[[role]]` and `[[rate_limit]]`.
 
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use super::User;
 use super::grants::grant;
 use super::table::{Table, nearest};
-use super::tls::certificates;
 use crate::policy::Role;
 use crate::quota::{KeyPart, Rate, RateLimit};
 use crate::route::Action;
@@ -49,15 +47,20 @@ fn word<T: Copy>(words: &[(&str, T)]) -> impl Fn(&str) -> Result<T, String> {
     }
 }
 
+pub(super) const NAME: &str = "a name has at most 128 bytes, no colon and no control character";
+
+pub(super) fn is_name(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() <= 128
+        && !text.contains(':')
+        && !text.chars().any(char::is_control)
+}
+
 /// The table's name, which must be there and be no other's.
-fn name(table: &Table<'_, '_>, taken: &mut BTreeSet<String>) -> Option<String> {
+pub(super) fn name(table: &Table<'_, '_>, taken: &mut BTreeSet<String>) -> Option<String> {
     let name = table.required("name")?;
-    if name.contains([':', '\u{0}']) || name.chars().any(char::is_control) || name.len() > 128 {
-        table.wrong_value(
-            "name",
-            "a name has at most 128 bytes, no colon and no control character",
-            None,
-        );
+    if !is_name(&name) {
+        table.wrong_value("name", NAME, None);
         return None;
     }
     if !taken.insert(name.clone()) {
@@ -93,50 +96,6 @@ pub(super) fn roles(root: &Table<'_, '_>) -> Vec<Role> {
         table.finish();
     }
     roles
-}
-
-/// `[[user]]`; `asks` says whether clients are asked for certificates.
-pub(super) fn users(root: &Table<'_, '_>, roles: &[Role], asks: bool) -> Vec<User> {
-    let mut taken = BTreeSet::new();
-    let mut taken_names = BTreeSet::new();
-    let mut users = Vec::new();
-    for table in root.tables("user") {
-        let name = name(&table, &mut taken);
-        let certificates = certificates(&table, &mut taken_names, asks);
-        let password = if certificates.is_some() {
-            table.text("password")
-        } else {
-            table.required("password")
-        };
-        if password
-            .as_deref()
-            .is_some_and(|hash| !hash.starts_with("$argon2id$"))
-        {
-            table.wrong_value(
-                "password",
-                "this is not an argon2id hash; `overgate hash-password` makes one",
-                None,
-            );
-        }
-        let held = table.list("roles", |text| {
-            if roles.iter().any(|role| &*role.name == text) {
-                return Ok(text.to_owned());
-            }
-            let hint = nearest(text, roles.iter().map(|role| &*role.name))
-                .map_or_else(String::new, |word| format!("; did you mean `{word}`?"));
-            Err(format!("there is no role `{}`{hint}", text.escape_debug()))
-        });
-        if let Some(name) = name {
-            users.push(User {
-                name,
-                password,
-                certificates: certificates.unwrap_or_default(),
-                roles: held.unwrap_or_default(),
-            });
-        }
-        table.finish();
-    }
-    users
 }
 
 /// `[[rate_limit]]`

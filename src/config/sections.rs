@@ -7,10 +7,12 @@ use std::time::Duration;
 use ipnet::IpNet;
 use toml::de::DeTable;
 
-use super::roles::{rate_limits, roles, users};
+use super::issuers::issuers;
+use super::roles::{rate_limits, roles};
 use super::table::{Report, Table};
 use super::tls;
 use super::units::{duration, size};
+use super::users::users;
 use super::{
     AccessLog, Admin, Config, Drain, Listener, Mode, OverlordUrl, Problem, Secret, Telemetry,
     Upstream, UpstreamCredentials, Validation,
@@ -19,7 +21,7 @@ use crate::druid::DruidVersion;
 use crate::finding::{CODES, Code, Level};
 use crate::schema::{misspelled_extension, type_kinds};
 
-type Resolve<'r> = &'r dyn Fn(&str) -> Result<String, String>;
+pub(super) type Resolve<'r> = &'r dyn Fn(&str) -> Result<String, String>;
 
 /// What a configuration is read for.
 #[derive(Clone, Copy)]
@@ -62,7 +64,8 @@ pub(super) fn read(text: &str, purpose: Purpose<'_>) -> Result<Config, Vec<Probl
     let roles = roles(&root);
     let asks = listener.tls.as_ref();
     let asks = asks.is_some_and(|tls| tls.client_ca.is_some());
-    let users = users(&root, &roles, asks);
+    let (users, htpasswd) = users(&root, &roles, serves.then_some(resolve), asks);
+    let issuers = issuers(&root, &roles, serves.then_some(resolve));
     let rate_limits = rate_limits(&root);
     root.finish();
     let problems = report.into_problems();
@@ -78,6 +81,8 @@ pub(super) fn read(text: &str, purpose: Purpose<'_>) -> Result<Config, Vec<Probl
         drain,
         telemetry,
         users,
+        htpasswd,
+        issuers,
         roles,
         rate_limits,
     })

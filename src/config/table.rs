@@ -278,6 +278,31 @@ impl<'a, 't> Table<'a, 't> {
         tables
     }
 
+    /// All keys with their values, which are strings turned into something else: for a table whose
+    /// keys are the operator's own.
+    pub(super) fn pairs<T, E: Display>(
+        self,
+        read: impl Fn(&str) -> Result<T, E>,
+    ) -> Vec<(String, T)> {
+        let mut pairs = Vec::new();
+        for (key, value) in self.entries.into_iter().flatten() {
+            let name: &str = key.get_ref();
+            let Some(text) = value.get_ref().as_str() else {
+                self.expected(name, value.span(), "a string", value.get_ref());
+                continue;
+            };
+            match read(text) {
+                Ok(parsed) => pairs.push((name.to_owned(), parsed)),
+                Err(error) => {
+                    let start = value.span().start;
+                    let path = self.path(name);
+                    self.report.add(start, &path, error.to_string(), None);
+                }
+            }
+        }
+        pairs
+    }
+
     /// Notes every key that nobody asked for.
     pub(super) fn finish(self) {
         let known = self.known.borrow();

@@ -42,7 +42,7 @@ pub struct UpstreamTls {
 }
 
 /// A path, which may be written as `file:PATH` like a secret's.
-fn path(text: &str) -> Result<PathBuf, &'static str> {
+pub(super) fn path(text: &str) -> Result<PathBuf, &'static str> {
     match text.strip_prefix("file:").unwrap_or(text) {
         "" => Err("this is empty"),
         path if path.starts_with("env:") => Err("this is a path, not the name of a variable"),

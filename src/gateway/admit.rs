@@ -1,7 +1,5 @@
 //! Drives admission: fetches the facts that it asks for.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use pingora::protocols::http::ServerSession;
 use tokio::time::Instant;
@@ -106,17 +104,18 @@ impl Gateway {
             }
             return who.map_or(Login::Absent, Login::Known);
         }
-        let now: Duration = (self.clock)();
         let source = record.outcome.source;
         match self
             .authenticator
-            .authenticate(&generation.users, &credentials, source, now)
+            .authenticate(&generation.users, &credentials, source, self.now())
             .await
         {
             Ok(principal) => Login::Known(principal),
             Err(LoginFailure::Absent) => Login::Absent,
             Err(LoginFailure::Wrong) => Login::Wrong,
             Err(LoginFailure::Busy) => Login::Busy,
+            Err(LoginFailure::Unavailable) => Login::Unavailable,
+            Err(LoginFailure::Slowed(wait)) => Login::Slowed(wait),
         }
     }
 }

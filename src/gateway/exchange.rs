@@ -34,10 +34,8 @@ pub struct Parts {
     pub drain: Arc<Drain>,
     /// Memory for bodies, shared with the Overlords' answers.
     pub body_memory: Memory,
-    /// The wall clock, for the log.
+    /// The wall clock, for the log and the times of tokens.
     pub wall_clock: fn() -> Timestamp,
-    /// A monotonic clock.
-    pub clock: Arc<dyn Fn() -> Duration + Send + Sync>,
     /// Makes request ids differ from one process to the next.
     pub seed: u32,
 }
@@ -50,7 +48,6 @@ pub struct Gateway {
     pub(super) drain: Arc<Drain>,
     pub(super) body_memory: Memory,
     wall_clock: fn() -> Timestamp,
-    pub(super) clock: Arc<dyn Fn() -> Duration + Send + Sync>,
     seed: u32,
     count: AtomicU32,
 }
@@ -129,7 +126,6 @@ impl Gateway {
             drain,
             body_memory,
             wall_clock,
-            clock,
             seed,
         } = parts;
         Gateway {
@@ -139,7 +135,6 @@ impl Gateway {
             drain,
             body_memory,
             wall_clock,
-            clock,
             seed,
             count: AtomicU32::new(0),
         }
@@ -170,12 +165,15 @@ impl Gateway {
         &self.telemetry
     }
 
+    /// The time of day.
+    pub(super) fn now(&self) -> Timestamp {
+        (self.wall_clock)()
+    }
+
     fn record(&self, source: IpAddr, begun: Instant) -> Record<'_> {
         let number = self.count.fetch_add(1, Ordering::Relaxed);
         let since = jiff::SignedDuration::try_from(begun.elapsed()).unwrap_or_default();
-        let time = (self.wall_clock)()
-            .saturating_sub(since)
-            .unwrap_or_default();
+        let time = self.now().saturating_sub(since).unwrap_or_default();
         Record {
             telemetry: &self.telemetry,
             begun,

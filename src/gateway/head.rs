@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use http::header;
+use http::{HeaderName, HeaderValue, header};
 use ipnet::IpNet;
 use pingora::protocols::http::ServerSession;
 
@@ -10,6 +10,9 @@ use crate::admission::Head;
 use crate::caller::{Credentials, InvalidCredentials};
 use crate::listener::Arrival;
 use crate::listener::head::Framing;
+
+/// Where a client without a user name puts its key.
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// What admission needs of the header.
 pub(super) fn head(session: &ServerSession, arrival: &Arrival) -> Head {
@@ -39,10 +42,9 @@ pub(super) fn head(session: &ServerSession, arrival: &Arrival) -> Head {
 
 /// What the client says it is.
 pub(super) fn credentials(session: &ServerSession) -> Result<Credentials, InvalidCredentials> {
-    match session.req_header().headers.get(header::AUTHORIZATION) {
-        None => Ok(Credentials::Absent),
-        Some(value) => Credentials::from_authorization(value.as_bytes()),
-    }
+    let headers = &session.req_header().headers;
+    let all = |name| headers.get_all(name).iter().map(HeaderValue::as_bytes);
+    Credentials::of_request(all(header::AUTHORIZATION), all(API_KEY))
 }
 
 /// What a client is taken for that may have shown a certificate. A header decides alone: behind a

@@ -1,21 +1,16 @@
-//! Users of the configuration, over Basic.
+//! The queue of password checks.
 //!
-//! A check costs some 20 ms of CPU and 19 MiB, so a flood of logins must not be able to take the
-//! machine or to keep others out: at most [`CHECKS_AT_ONCE`] run, one source has at most
-//! [`WAITING_PER_SOURCE`] in the queue, a good login is remembered for a minute, and requests with
-//! the same credentials wait for one check.
+//! A check costs some 20 ms of CPU and 19 MiB, or more, so a flood of logins must not be able to
+//! take the machine or to keep others out: at most [`CHECKS_AT_ONCE`] run, one source has at most
+//! [`WAITING_PER_SOURCE`] in the queue, and requests with the same credentials wait for one check.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use tokio::sync::{Mutex as AsyncMutex, Semaphore};
-use tokio::time::timeout;
+use tokio::sync::{Mutex as AsyncMutex, OwnedSemaphorePermit, Semaphore};
 
-use super::cache::{Cache, Fingerprint, Fingerprints};
-use super::password;
-use crate::caller::{Credentials, Principal, Source};
+use super::cache::Fingerprint;
+use crate::caller::Source;
 
 /// Password checks that run at the same time.
 const CHECKS_AT_ONCE: usize = 2;
@@ -26,78 +21,8 @@ const WAITING_PER_SOURCE: usize = 8;
 /// Logins that wait, in all.
 const WAITING: usize = 256;
 
-/// A login waits at most this long.
-const LONGEST_WAIT: Duration = Duration::from_secs(10);
-
-/// A hash of no password: checked for users that do not exist, so that they take as long.
-const DECOY: &str =
-    "$argon2id$v=19$m=19456,t=2,p=1$b3ZlcmdhdGVkZWNveQ$mHDfPfGZ1w0eyKNOJbgc4vxWzBAi9ag9sXIGHJAFtU0";
-
-/// A user whose hash cannot be checked.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the password hash of user `{name}` cannot be used: {reason}")]
-pub struct InvalidUser {
-    /// The user.
-    pub name: String,
-    /// What is wrong with the hash.
-    pub reason: &'static str,
-}
-
-/// Why nobody was authenticated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Failure {
-    /// No credentials, or none that a configured way of logging in understands.
-    Absent,
-    /// Unknown user or wrong password; which of the two is nobody's business.
-    Wrong,
-    /// Too many logins at once.
-    Busy,
-}
-
-/// The users of one configuration.
-#[derive(Debug)]
-pub struct Users {
-    generation: u64,
-    by_name: HashMap<String, User>,
-}
-
-#[derive(Debug)]
-struct User {
-    hash: String,
-    principal: Principal,
-}
-
-impl Users {
-    /// Users as (name, hash, roles). `generation` tells one configuration from the next: a login
-    /// remembered under one is checked again under another.
-    ///
-    /// # Errors
-    /// [`InvalidUser`] for the first hash that cannot be checked.
-    pub fn new(
-        generation: u64,
-        users: impl IntoIterator<Item = (String, String, Vec<String>)>,
-    ) -> Result<Users, InvalidUser> {
-        let mut by_name = HashMap::new();
-        for (name, hash, roles) in users {
-            password::check(&hash).map_err(|reason| InvalidUser {
-                name: name.clone(),
-                reason,
-            })?;
-            let roles: Vec<Arc<str>> = roles.into_iter().map(Arc::from).collect();
-            let principal = Principal::new(name.as_str(), roles);
-            by_name.insert(name, User { hash, principal });
-        }
-        Ok(Users {
-            generation,
-            by_name,
-        })
-    }
-}
-
-/// Checks credentials.
-pub struct Authenticator {
-    fingerprints: Fingerprints,
-    cache: Mutex<Cache>,
+/// Who waits for a check.
+pub(super) struct Queue {
     checks: Arc<Semaphore>,
     waiting: Mutex<Waiting>,
 }
@@ -111,14 +36,14 @@ struct Waiting {
 }
 
 /// A place in the queue, given back on drop.
-struct Place<'a> {
-    authenticator: &'a Authenticator,
+pub(super) struct Place<'a> {
+    queue: &'a Queue,
     source: Source,
 }
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        let mut waiting = self.authenticator.waiting();
+        let mut waiting = self.queue.waiting();
         waiting.total = waiting.total.saturating_sub(1);
         if let Some(count) = waiting.by_source.get_mut(&self.source) {
             *count = count.saturating_sub(1);
@@ -129,110 +54,46 @@ impl Drop for Place<'_> {
     }
 }
 
-impl Authenticator {
-    /// An authenticator whose cache is keyed with `key`, 32 random bytes.
-    pub fn new(key: &[u8; 32]) -> Authenticator {
-        Authenticator {
-            fingerprints: Fingerprints::new(key),
-            cache: Mutex::default(),
+/// One of the requests with the same credentials; the last one forgets them on drop.
+pub(super) struct Same<'a> {
+    queue: &'a Queue,
+    key: Fingerprint,
+    pub(super) turn: Arc<AsyncMutex<()>>,
+}
+
+impl Drop for Same<'_> {
+    fn drop(&mut self) {
+        let mut waiting = self.queue.waiting();
+        // This one's and the map's.
+        if Arc::strong_count(&self.turn) <= 2 {
+            waiting.by_login.remove(&self.key);
+        }
+    }
+}
+
+impl Queue {
+    pub(super) fn new() -> Queue {
+        Queue {
             checks: Arc::new(Semaphore::new(CHECKS_AT_ONCE)),
             waiting: Mutex::default(),
         }
     }
 
-    /// How many logins are remembered.
-    pub fn remembered(&self) -> usize {
-        self.cache().len()
-    }
-
-    /// Who sent these credentials from `source`? `now` is a monotonic time.
-    ///
-    /// # Errors
-    /// [`Failure`]
-    pub async fn authenticate(
-        &self,
-        users: &Users,
-        credentials: &Credentials,
-        source: IpAddr,
-        now: Duration,
-    ) -> Result<Principal, Failure> {
-        let Credentials::Basic { username, password } = credentials else {
-            return Err(Failure::Absent);
-        };
-        let key = self.fingerprints.of(username, password);
-        if let Some(principal) = self.cache().get(&key, users.generation, now) {
-            return Ok(principal);
+    /// Joins the requests with these credentials; `None` if too many wait.
+    pub(super) fn same(&self, key: Fingerprint) -> Option<Same<'_>> {
+        let mut waiting = self.waiting();
+        if waiting.by_login.len() >= 2 * WAITING && !waiting.by_login.contains_key(&key) {
+            return None;
         }
-        timeout(
-            LONGEST_WAIT,
-            self.check(users, username, password, key, source, now),
-        )
-        .await
-        .unwrap_or(Err(Failure::Busy))
-    }
-
-    async fn check(
-        &self,
-        users: &Users,
-        username: &str,
-        password: &str,
-        key: Fingerprint,
-        source: IpAddr,
-        now: Duration,
-    ) -> Result<Principal, Failure> {
-        let same = self.same_login(key).ok_or(Failure::Busy)?;
-        let outcome = {
-            let _one = same.lock().await;
-            if let Some(principal) = self.cache().get(&key, users.generation, now) {
-                Ok(principal)
-            } else {
-                self.check_alone(users, username, password, key, source, now)
-                    .await
-            }
-        };
-        drop(same);
-        self.forget_login(&key);
-        outcome
-    }
-
-    async fn check_alone(
-        &self,
-        users: &Users,
-        username: &str,
-        password: &str,
-        key: Fingerprint,
-        source: IpAddr,
-        now: Duration,
-    ) -> Result<Principal, Failure> {
-        let _place = self.place(source).ok_or(Failure::Busy)?;
-        let permit = self
-            .checks
-            .clone()
-            .acquire_owned()
-            .await
-            .map_err(|_| Failure::Busy)?;
-        let user = users.by_name.get(username);
-        let hash = user.map_or(DECOY, |user| user.hash.as_str()).to_owned();
-        let password = password.to_owned();
-        let right = tokio::task::spawn_blocking(move || {
-            // Held until the check has ended, even when the client has left meanwhile.
-            let _permit = permit;
-            password::matches(&password, &hash)
+        Some(Same {
+            queue: self,
+            key,
+            turn: waiting.by_login.entry(key).or_default().clone(),
         })
-        .await
-        .unwrap_or(false);
-        match user {
-            Some(user) if right => {
-                self.cache()
-                    .put(key, user.principal.clone(), users.generation, now);
-                Ok(user.principal.clone())
-            }
-            Some(_) | None => Err(Failure::Wrong),
-        }
     }
 
-    fn place(&self, source: IpAddr) -> Option<Place<'_>> {
-        let source = Source::from(source);
+    /// A place in the queue; `None` if it, or the source's share of it, is full.
+    pub(super) fn place(&self, source: Source) -> Option<Place<'_>> {
         let mut waiting = self.waiting();
         let of_source = waiting.by_source.get(&source).copied().unwrap_or(0);
         if waiting.total >= WAITING || of_source >= WAITING_PER_SOURCE {
@@ -242,178 +103,24 @@ impl Authenticator {
         waiting.by_source.insert(source, of_source + 1);
         drop(waiting);
         Some(Place {
-            authenticator: self,
+            queue: self,
             source,
         })
     }
 
-    fn same_login(&self, key: Fingerprint) -> Option<Arc<AsyncMutex<()>>> {
-        let mut waiting = self.waiting();
-        if waiting.by_login.len() >= 2 * WAITING && !waiting.by_login.contains_key(&key) {
-            // Left behind by requests that were cut while they waited.
-            waiting
-                .by_login
-                .retain(|_, lock| Arc::strong_count(lock) > 1);
-            if waiting.by_login.len() >= 2 * WAITING {
-                return None;
-            }
-        }
-        Some(waiting.by_login.entry(key).or_default().clone())
-    }
-
-    fn forget_login(&self, key: &Fingerprint) {
-        let mut waiting = self.waiting();
-        if waiting
-            .by_login
-            .get(key)
-            .is_some_and(|lock| Arc::strong_count(lock) == 1)
-        {
-            waiting.by_login.remove(key);
-        }
-    }
-
-    fn cache(&self) -> MutexGuard<'_, Cache> {
-        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Leave to check a password. Held until the check has ended.
+    pub(super) async fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        self.checks.clone().acquire_owned().await.ok()
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-impl std::fmt::Debug for Authenticator {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Authenticator")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::net::Ipv4Addr;
-
-    use super::*;
-
-    const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-
-    fn users(generation: u64) -> Users {
-        let hash = password::hash_password("secret").expect("hashed");
-        Users::new(
-            generation,
-            [("etl".to_owned(), hash, vec!["writer".to_owned()])],
-        )
-        .expect("good")
-    }
-
-    fn basic(username: &str, password: &str) -> Credentials {
-        Credentials::Basic {
-            username: username.to_owned(),
-            password: password.to_owned(),
-        }
-    }
-
-    #[test]
-    fn the_decoy_can_be_checked() {
-        assert_eq!(password::check(DECOY), Ok(()));
-    }
-
-    #[test]
-    fn a_bad_hash_stops_the_load() {
-        let users = Users::new(1, [("etl".to_owned(), "secret".to_owned(), Vec::new())]);
-        assert!(users.is_err());
-    }
-
-    #[tokio::test]
-    async fn only_the_right_password_gets_in() {
-        let authenticator = Authenticator::new(&[1; 32]);
-        let users = users(1);
-        let cases = [
-            (basic("etl", "secret"), Ok("etl")),
-            (basic("etl", "wrong"), Err(Failure::Wrong)),
-            (basic("nobody", "secret"), Err(Failure::Wrong)),
-            (Credentials::Absent, Err(Failure::Absent)),
-        ];
-        for (credentials, expected) in cases {
-            let outcome = authenticator
-                .authenticate(&users, &credentials, HERE, Duration::ZERO)
-                .await;
-            let name = outcome.map(|principal| principal.name().to_string());
-            assert_eq!(
-                name.as_deref(),
-                expected.as_ref().map(|name| *name),
-                "{credentials:?}"
-            );
-        }
-        assert_eq!(authenticator.remembered(), 1);
-        assert!(authenticator.waiting().by_login.is_empty());
-        assert!(authenticator.waiting().by_source.is_empty());
-    }
-
-    #[tokio::test]
-    async fn one_source_cannot_fill_the_queue() {
-        let authenticator = Arc::new(Authenticator::new(&[1; 32]));
-        let users = Arc::new(users(1));
-        // All workers taken: whoever comes now waits.
-        let held = authenticator
-            .checks
-            .clone()
-            .acquire_many_owned(2)
-            .await
-            .expect("open");
-        let mut flood = Vec::new();
-        for number in 0..WAITING_PER_SOURCE + 5 {
-            // The addresses of one IPv6 network are one source.
-            let number = u16::try_from(number).expect("few");
-            let here = IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, number]);
-            let (authenticator, users) = (authenticator.clone(), users.clone());
-            flood.push(tokio::spawn(async move {
-                let credentials = basic("etl", &format!("guess{number}"));
-                authenticator
-                    .authenticate(&users, &credentials, here, Duration::ZERO)
-                    .await
-            }));
-        }
-        // Those over the limit end at once, although no check has run.
-        let mut busy = 0;
-        while busy < 5 {
-            tokio::task::yield_now().await;
-            busy = flood.iter().filter(|task| task.is_finished()).count();
-        }
-        let elsewhere = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
-        drop(held);
-        let honest = basic("etl", "secret");
-        let outcome = authenticator
-            .authenticate(&users, &honest, elsewhere, Duration::ZERO)
-            .await;
-        assert!(outcome.is_ok(), "{outcome:?}");
-        let mut refused = 0;
-        for task in flood {
-            match task.await.expect("no panic") {
-                Err(Failure::Busy) => refused += 1,
-                Err(Failure::Wrong) => {}
-                other => panic!("a guess got {other:?}"),
-            }
-        }
-        assert_eq!(refused, 5);
-    }
-
-    #[tokio::test]
-    async fn equal_logins_wait_for_one_check() {
-        let authenticator = Arc::new(Authenticator::new(&[1; 32]));
-        let users = Arc::new(users(1));
-        let mut tasks = Vec::new();
-        for _ in 0..50 {
-            let (authenticator, users) = (authenticator.clone(), users.clone());
-            tasks.push(tokio::spawn(async move {
-                authenticator
-                    .authenticate(&users, &basic("etl", "secret"), HERE, Duration::ZERO)
-                    .await
-            }));
-        }
-        for task in tasks {
-            assert!(
-                task.await.expect("no panic").is_ok(),
-                "more than one source's share, but one login"
-            );
-        }
+    /// Does nobody wait?
+    #[cfg(test)]
+    pub(super) fn is_idle(&self) -> bool {
+        let waiting = self.waiting();
+        waiting.total == 0 && waiting.by_source.is_empty() && waiting.by_login.is_empty()
     }
 }

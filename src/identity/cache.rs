@@ -11,6 +11,9 @@ use crate::caller::Principal;
 /// A checked login is believed this long.
 const LIFETIME: Duration = Duration::from_secs(60);
 
+/// Who was right this short a time ago does not guess: see [`Seen::Before`].
+const MEMORY: Duration = Duration::from_secs(600);
+
 /// Logins kept at most; each takes some 200 bytes.
 const MOST: usize = 10_000;
 
@@ -29,12 +32,15 @@ impl Fingerprints {
         }
     }
 
-    pub(super) fn of(&self, username: &str, password: &str) -> Fingerprint {
+    /// Of what the parts are; their lengths keep `a` + `bc` and `ab` + `c` apart, their kind a key
+    /// and a token.
+    pub(super) fn of(&self, kind: u8, parts: [&str; 2]) -> Fingerprint {
         let mut mac = self.mac.clone();
-        // The length keeps `a` + `bc` and `ab` + `c` apart.
-        mac.update(&(username.len() as u64).to_le_bytes());
-        mac.update(username.as_bytes());
-        mac.update(password.as_bytes());
+        mac.update(&[kind]);
+        mac.update(&(parts[0].len() as u64).to_le_bytes());
+        for part in parts {
+            mac.update(part.as_bytes());
+        }
         mac.finalize().into_bytes().into()
     }
 }
@@ -45,6 +51,18 @@ struct Entry {
     until: Duration,
 }
 
+/// What is remembered of a login.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Seen {
+    /// It was right a moment ago.
+    Now(Principal),
+    /// It was right some minutes ago, or under another configuration. It is checked again, but it
+    /// is no guess: whoever else guesses from the same address does not slow it.
+    Before,
+    /// It is not known to have been right.
+    Never,
+}
+
 /// At most [`MOST`] good logins, each for [`LIFETIME`] and for one generation of users.
 #[derive(Default)]
 pub(super) struct Cache {
@@ -52,42 +70,45 @@ pub(super) struct Cache {
 }
 
 impl Cache {
-    pub(super) fn get(
-        &self,
-        key: &Fingerprint,
-        generation: u64,
-        now: Duration,
-    ) -> Option<Principal> {
-        self.entries
-            .get(key)
-            .filter(|entry| entry.generation == generation && now < entry.until)
-            .map(|entry| entry.principal.clone())
+    pub(super) fn get(&self, key: &Fingerprint, generation: u64, now: Duration) -> Seen {
+        match self.entries.get(key) {
+            Some(entry) if entry.generation == generation && now < entry.until => {
+                Seen::Now(entry.principal.clone())
+            }
+            Some(entry) if now < entry.until.saturating_add(MEMORY) => Seen::Before,
+            Some(_) | None => Seen::Never,
+        }
     }
 
+    /// Remembers a good login for a minute, or until `end`.
     pub(super) fn put(
         &mut self,
         key: Fingerprint,
         principal: Principal,
         generation: u64,
         now: Duration,
+        end: Duration,
     ) {
         if self.entries.len() >= MOST {
-            self.entries
-                .retain(|_, entry| entry.generation == generation && now < entry.until);
+            self.entries.retain(|_, entry| now < entry.until);
         }
         if self.entries.len() >= MOST {
             // Only good logins get here: this many in one minute is a busy day, not an attack.
             self.entries.clear();
         }
-        let until = now + LIFETIME;
         self.entries.insert(
             key,
             Entry {
                 principal,
                 generation,
-                until,
+                until: now.saturating_add(LIFETIME).min(end),
             },
         );
+    }
+
+    /// It is not right any more.
+    pub(super) fn forget(&mut self, key: &Fingerprint) {
+        self.entries.remove(key);
     }
 
     pub(super) fn len(&self) -> usize {
@@ -102,27 +123,43 @@ mod tests {
     #[test]
     fn an_entry_lives_a_minute_and_one_generation() {
         let fingerprints = Fingerprints::new(&[7; 32]);
-        let key = fingerprints.of("etl", "secret");
+        let key = fingerprints.of(0, ["etl", "secret"]);
+        let principal = Principal::new("etl", Vec::new());
         let mut cache = Cache::default();
         let start = Duration::from_secs(5);
-        cache.put(key, Principal::new("etl", Vec::new()), 1, start);
-        assert!(cache.get(&key, 1, start).is_some());
-        assert!(
-            cache
-                .get(&key, 1, start + LIFETIME - Duration::from_millis(1))
-                .is_some()
+        let millisecond = Duration::from_millis(1);
+        assert_eq!(cache.get(&key, 1, start), Seen::Never);
+        cache.put(key, principal.clone(), 1, start, Duration::MAX);
+        let end = start + LIFETIME;
+        assert_eq!(cache.get(&key, 1, start), Seen::Now(principal.clone()));
+        assert_eq!(
+            cache.get(&key, 1, end - millisecond),
+            Seen::Now(principal.clone())
         );
-        assert!(cache.get(&key, 1, start + LIFETIME).is_none());
-        assert!(cache.get(&key, 2, start).is_none());
+        assert_eq!(cache.get(&key, 1, end), Seen::Before);
+        assert_eq!(cache.get(&key, 2, start), Seen::Before);
+        assert_eq!(cache.get(&key, 1, end + MEMORY - millisecond), Seen::Before);
+        assert_eq!(cache.get(&key, 1, end + MEMORY), Seen::Never);
+        cache.put(key, principal.clone(), 1, start, start + millisecond);
+        assert_eq!(cache.get(&key, 1, start), Seen::Now(principal));
+        assert_eq!(
+            cache.get(&key, 1, start + millisecond),
+            Seen::Before,
+            "it has its own end"
+        );
+        cache.forget(&key);
+        assert_eq!(cache.get(&key, 1, start), Seen::Never);
     }
 
     #[test]
     fn a_fingerprint_knows_where_the_name_ends() {
         let fingerprints = Fingerprints::new(&[7; 32]);
-        assert_ne!(fingerprints.of("a", "bc"), fingerprints.of("ab", "c"));
+        let of = |kind, parts| fingerprints.of(kind, parts);
+        assert_ne!(of(0, ["a", "bc"]), of(0, ["ab", "c"]));
+        assert_ne!(of(0, ["a", ""]), of(1, ["a", ""]));
         assert_ne!(
-            fingerprints.of("a", "b"),
-            Fingerprints::new(&[8; 32]).of("a", "b")
+            of(0, ["a", "b"]),
+            Fingerprints::new(&[8; 32]).of(0, ["a", "b"])
         );
     }
 
@@ -132,7 +169,8 @@ mod tests {
         for number in 0..MOST as u64 + 10 {
             let mut key = [0; 32];
             key[..8].copy_from_slice(&number.to_le_bytes());
-            cache.put(key, Principal::new("etl", Vec::new()), 1, Duration::ZERO);
+            let principal = Principal::new("etl", Vec::new());
+            cache.put(key, principal, 1, Duration::ZERO, Duration::MAX);
         }
         assert!(cache.len() <= MOST);
     }

@@ -25,6 +25,11 @@ impl Certificates {
         Certificates { by_name }
     }
 
+    /// Can nobody log in with a certificate?
+    pub fn is_empty(&self) -> bool {
+        self.by_name.is_empty()
+    }
+
     /// Whom a verified certificate with these names belongs to: nobody if no user has one of them,
     /// and nobody if two users have.
     pub fn who(&self, names: &[Name]) -> Option<Principal> {

@@ -1,12 +1,10 @@
-//! argon2id, by the `argon2` crate.
+//! Password hashes: argon2id and bcrypt. What is weaker is none.
 
-use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
-use argon2::{Algorithm, Argon2, Params};
+use super::argon2id::Argon2id;
+use super::bcrypt::Bcrypt;
 
-/// A hash may ask for at most this much memory, in KiB: a configuration is trusted, but a typo in
-/// it must not let one login take the machine.
-const MOST_MEMORY: u32 = 256 * 1024;
+/// A check may take about this long, in microseconds.
+const LONGEST_CHECK: u64 = 2_000_000;
 
 /// A password cannot be hashed.
 #[derive(Debug, thiserror::Error)]
@@ -19,71 +17,115 @@ pub enum HashError {
     Failed(#[source] argon2::password_hash::Error),
 }
 
-/// The argon2id hash (PHC string, the crate's default parameters: 19 MiB, 2 passes) of a password.
-///
-/// # Errors
-/// [`HashError`]
-pub fn hash_password(password: &str) -> Result<String, HashError> {
-    if password.is_empty() {
-        return Err(HashError::Empty);
-    }
-    Argon2::default()
-        .hash_password(password.as_bytes())
-        .map(|hash| hash.to_string())
-        .map_err(HashError::Failed)
+/// A hash that can be checked.
+pub(super) enum Hash {
+    Argon2id(Argon2id),
+    Bcrypt(Bcrypt),
 }
 
-/// Is this a hash that [`matches()`] can check? Tells why not.
-pub(super) fn check(hash: &str) -> Result<(), &'static str> {
-    let parsed = PasswordHash::new(hash).map_err(|_| "it is not a PHC string")?;
-    if Algorithm::try_from(parsed.algorithm.as_str()) != Ok(Algorithm::Argon2id) {
-        return Err("it is not argon2id");
+impl Hash {
+    /// Reads a hash; tells why it cannot be used.
+    pub(super) fn parse(text: &str) -> Result<Hash, &'static str> {
+        let hash = if Bcrypt::is_meant(text) {
+            Hash::Bcrypt(Bcrypt::parse(text)?)
+        } else {
+            Hash::Argon2id(Argon2id::parse(text)?)
+        };
+        if hash.cost() > LONGEST_CHECK {
+            return Err("one login would take more than two seconds");
+        }
+        Ok(hash)
     }
-    let params = Params::try_from(&parsed).map_err(|_| "its parameters are not argon2's")?;
-    if params.m_cost() > MOST_MEMORY {
-        return Err("it asks for more than 256 MiB of memory");
-    }
-    if parsed.hash.is_none() || parsed.salt.is_none() {
-        return Err("it has no salt or no hash");
-    }
-    Ok(())
-}
 
-/// Does `password` have this hash? Some 20 ms of CPU and 19 MiB with the default parameters.
-pub(super) fn matches(password: &str, hash: &str) -> bool {
-    PasswordHash::new(hash).is_ok_and(|parsed| {
-        Argon2::default()
-            .verify_password(password.as_bytes(), &parsed)
-            .is_ok()
-    })
+    /// Roughly what a check takes, in microseconds.
+    pub(super) fn cost(&self) -> u64 {
+        match self {
+            Hash::Argon2id(hash) => hash.cost(),
+            Hash::Bcrypt(hash) => hash.cost(),
+        }
+    }
+
+    /// Does `password` have this hash? Takes a core for as long as [`Hash::cost`] says.
+    pub(super) fn matches(&self, password: &str) -> bool {
+        match self {
+            Hash::Argon2id(hash) => hash.matches(password),
+            Hash::Bcrypt(hash) => hash.matches(password),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::argon2id::hash_password;
     use super::*;
+
+    /// As `htpasswd -B` writes it; a hash of the crate is `2b`.
+    fn bcrypt(password: &str, cost: u32) -> String {
+        bcrypt::hash(password, cost)
+            .expect("hashed")
+            .replacen("$2b$", "$2y$", 1)
+    }
 
     #[test]
     fn a_hash_matches_its_password_and_no_other() {
-        let hash = hash_password("secret").expect("hashed");
-        assert_eq!(check(&hash), Ok(()));
-        assert!(matches("secret", &hash));
-        assert!(!matches("Secret", &hash));
-        assert!(!matches("", &hash));
+        for text in [
+            hash_password("secret").expect("hashed"),
+            bcrypt("secret", 10),
+            bcrypt("secret", 10).replacen("$2y$", "$2b$", 1),
+        ] {
+            let hash = Hash::parse(&text).unwrap_or_else(|reason| panic!("{text}: {reason}"));
+            assert!(hash.matches("secret"));
+            for wrong in ["Secret", "secret ", "secre", ""] {
+                assert!(!hash.matches(wrong), "{text} {wrong}");
+            }
+        }
+    }
+
+    #[test]
+    fn bcrypt_never_cuts_a_password() {
+        let longest = "p".repeat(72);
+        let hash = Hash::parse(&bcrypt(&longest, 10)).expect("good");
+        assert!(hash.matches(&longest));
+        assert!(!hash.matches(&format!("{longest}q")));
+        assert!(!hash.matches(&longest[1..]));
+    }
+
+    #[test]
+    fn costs_are_told_apart() {
+        let cost = |text: &str| Hash::parse(text).expect("good").cost();
+        let argon2id = hash_password("secret").expect("hashed");
+        let ten = bcrypt("secret", 10);
+        let twelve = ten.replacen("$10$", "$12$", 1);
+        assert!(cost(&argon2id) < cost(&ten) && cost(&ten) < cost(&twelve));
     }
 
     #[test]
     fn weak_and_broken_hashes_are_refused() {
         let good = hash_password("secret").expect("hashed");
+        let ten = bcrypt("secret", 10);
         for bad in [
             "",
             "secret",
             "$2y$10$abcdefghijklmnopqrstuv",
+            &ten.replacen("$2y$", "$2a$", 1),
+            &ten.replacen("$2y$", "$2x$", 1),
+            &ten.replacen("$10$", "$09$", 1),
+            &ten.replacen("$10$", "$15$", 1),
+            &ten.replacen("$10$", "$xx$", 1),
+            &format!("{ten}a"),
+            &ten[..59],
+            "$apr1$r31.....$HqJZimcKQFAMYayBlzkrA/",
+            "{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=",
+            "rqXexS6ZhobKA",
+            "$1$abcdefgh$G/2ySuUhzJGfTSiATTjr50",
+            "$6$saltsalt$qFmFH.bQmmtXzyBY0s9v7Oicd2z4XSIecDzlB5KiA2/jctKu9YterLp8wwnSq.qc.eoxqOmSuNp2xS0ktL3nh/",
             "$argon2i$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA",
             "$argon2id$v=19$m=99999999,t=2,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA",
+            "$argon2id$v=19$m=262144,t=99,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA",
             "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ",
             &good.replace("argon2id", "argon2x"),
         ] {
-            assert!(check(bad).is_err(), "{bad}");
+            assert!(Hash::parse(bad).is_err(), "{bad}");
         }
     }
 }

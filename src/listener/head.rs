@@ -90,13 +90,14 @@ struct Seen<'a> {
 }
 
 /// Fields that may stand once: of two, servers disagree on which counts.
-const ONCE: [&[u8]; 9] = [
+const ONCE: [&[u8]; 10] = [
     b"host",
     b"content-length",
     b"transfer-encoding",
     b"connection",
     b"expect",
     b"authorization",
+    b"x-api-key",
     b"content-type",
     b"content-encoding",
     b"accept-encoding",

@@ -18,14 +18,15 @@ use tokio::task::JoinHandle;
 use crate::admin;
 use crate::config::{self, Config, LoadError};
 use crate::gateway::{Gateway, Parts};
-use crate::identity::{Authenticator, InvalidUser};
+use crate::identity::{Authenticator, Clock as Monotonic, InvalidIssuer, InvalidUser};
 use crate::listener::{Drain, Listener, Phase, Tls, TlsError};
 use crate::quota::{Clock, Limiter};
 use crate::schema::TableError;
 use crate::telemetry::{AccessLog, Metrics, Readings, Telemetry};
 use crate::upstream::{Memory, Overlords, Owners, TrustError};
+pub(crate) use parts::users;
 use parts::{access_log, edge, generation, socket, upstream};
-pub use parts::{listener_tls, passwords, upstream_tls};
+pub use parts::{listener_tls, upstream_tls};
 use reload::Reloader;
 
 /// Buckets of all rate limits together; some 300 bytes each.
@@ -46,6 +47,9 @@ pub enum StartError {
     /// A user's hash.
     #[error(transparent)]
     User(#[from] InvalidUser),
+    /// An issuer's keys.
+    #[error(transparent)]
+    Issuer(#[from] InvalidIssuer),
     /// An embedded schema.
     #[error(transparent)]
     Schema(#[from] TableError),
@@ -98,6 +102,7 @@ pub struct Server {
     state: Arc<State>,
     upstream: Upstream,
     limiter: Arc<Limiter>,
+    clock: Monotonic,
 }
 
 /// The upstream side of a generation, with the task that probes it.
@@ -173,7 +178,7 @@ pub fn wall_clock() -> jiff::Timestamp {
     clippy::disallowed_methods,
     reason = "the monotonic clock enters the program here"
 )]
-fn monotonic() -> Arc<dyn Fn() -> Duration + Send + Sync> {
+fn monotonic() -> Monotonic {
     let start = Instant::now();
     Arc::new(move || start.elapsed())
 }
@@ -191,8 +196,12 @@ impl Server {
     /// # Errors
     /// [`StartError`]
     pub async fn from_file(path: &Path) -> Result<Server, StartError> {
+        // Looked at before they are read: what changes in between is noticed.
+        let watch = watch(path);
         let config = config::load(path)?;
-        Server::new(config, Some(path.to_owned())).await
+        let mut server = Server::new(config, Some(path.to_owned())).await?;
+        server.watch = Some(watch);
+        Ok(server)
     }
 
     /// Listens as `config` says. With a path, the file is watched and reloaded.
@@ -211,11 +220,7 @@ impl Server {
         if !admin_address.ip().to_canonical().is_loopback() && config.admin.token.is_none() {
             return Err(StartError::AdminNeedsToken(admin_address));
         }
-        // Looked at before they are read: what changes in between is noticed.
-        let mut watch = path.as_deref().map(config::Watch::new);
-        if let Some(watch) = &mut watch {
-            watch.also(config.files());
-        }
+        let watch = path.as_deref().map(watch);
         let tls = listener_tls(&config.listener)?;
         let clock = monotonic();
         let clock_of_limits = clock.clone();
@@ -228,17 +233,17 @@ impl Server {
         let drain = Arc::new(Drain::default());
         let memory = Memory::new(config.validation.body_memory);
         let upstream = upstream(&config, &memory)?;
-        let generation = generation(&config, 1, &upstream, &limiter)?;
+        let generation = generation(&config, 1, &upstream, &limiter, &clock, None)?;
         let gateway = Arc::new(Gateway::new(Parts {
             generation,
-            authenticator: Authenticator::new(&random::<32>()?),
+            authenticator: Authenticator::new(&random::<32>()?, clock.clone()),
             telemetry: Telemetry::new(metrics, access_log.clone()),
             drain: drain.clone(),
             body_memory: memory,
             wall_clock,
-            clock,
             seed: u32::from_le_bytes(random::<4>()?),
         }));
+        gateway.generation().users.issuers().start();
         let listener = Listener::new(edge(&config.listener), tls, drain.clone(), gateway.clone());
         let state = Arc::new(State {
             gateway: gateway.clone(),
@@ -261,6 +266,7 @@ impl Server {
             state,
             upstream,
             limiter,
+            clock,
         })
     }
 
@@ -304,6 +310,7 @@ impl Server {
             gateway: self.gateway.clone(),
             listener: self.listener.clone(),
             limiter: self.limiter,
+            clock: self.clock,
             state: self.state.clone(),
         };
         let mut look = tokio::time::interval(LOOK);
@@ -338,6 +345,14 @@ impl Server {
         tracing::info!(whole, "stopped");
         Ok(whole)
     }
+}
+
+/// Watches a configuration file and the files that it names.
+fn watch(path: &Path) -> config::Watch {
+    let mut watch = config::Watch::new(path);
+    let files = config::named(path).unwrap_or_default();
+    watch.also(files.iter().map(PathBuf::as_path));
+    watch
 }
 
 /// Says which certificates are out of date, or will be soon.

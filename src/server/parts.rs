@@ -12,9 +12,10 @@ use tokio::net::TcpListener;
 
 use super::{StartError, Upstream, random, wall_clock};
 use crate::admission::{Enforcement, Snapshot};
+use crate::caller::Schemes;
 use crate::config::{self, AccessLog as LogTo, ClientCertificates, Config, Mode};
 use crate::gateway::Generation;
-use crate::identity::{Certificates, Users};
+use crate::identity::{self, Account, Certificates, Clock, IssuerSettings, Issuers, Users};
 use crate::json::Limits;
 use crate::listener::{self, ClientFiles, Tls, TlsError, TlsFiles};
 use crate::policy::PolicySet;
@@ -96,12 +97,6 @@ pub fn upstream_tls(from: &config::Upstream) -> TlsSettings {
     }
 }
 
-/// Users as (name, hash, roles), of those that have a password.
-pub fn passwords(config: &Config) -> impl Iterator<Item = (String, String, Vec<String>)> + '_ {
-    let users = config.users.iter().cloned();
-    users.filter_map(|user| Some((user.name, user.password?, user.roles)))
-}
-
 pub(super) fn upstream(config: &Config, memory: &Memory) -> Result<Upstream, StartError> {
     let from = config.upstream.clone();
     let authorization = match &from.credentials {
@@ -144,20 +139,88 @@ pub(super) fn upstream(config: &Config, memory: &Memory) -> Result<Upstream, Sta
     })
 }
 
+/// Who may log in, with the hashes checked.
+pub(crate) fn users(
+    config: &Config,
+    generation: u64,
+    clock: &Clock,
+    before: Option<&Issuers>,
+) -> Result<Users, StartError> {
+    let accounts = config.users.iter().cloned().map(|user| {
+        let config::User {
+            name,
+            password,
+            api_keys,
+            certificates: _,
+            roles,
+        } = user;
+        Account {
+            name,
+            password,
+            api_keys,
+            roles,
+        }
+    });
+    let issuers = config.issuers.iter().cloned().map(issuer);
+    let issuers = Issuers::new(issuers, clock, before)?;
+    Ok(Users::new(generation, accounts, issuers)?)
+}
+
+fn issuer(from: config::Issuer) -> IssuerSettings {
+    let config::Issuer {
+        name,
+        issuer,
+        audiences,
+        algorithms,
+        keys,
+        principal,
+        roles_claim,
+        roles,
+    } = from;
+    let keys = match keys {
+        config::IssuerKeys::File { text, .. } => identity::Keys::Text(text),
+        config::IssuerKeys::Address { url, ca } => identity::Keys::Address(identity::Address {
+            tls: url.tls,
+            host: url.host,
+            port: url.port,
+            path: url.path,
+            ca,
+        }),
+    };
+    IssuerSettings {
+        name,
+        issuer,
+        audiences,
+        algorithms,
+        keys,
+        principal,
+        roles_claim,
+        roles,
+    }
+}
+
 pub(super) fn generation(
     config: &Config,
     number: u64,
     upstream: &Upstream,
     limiter: &Arc<Limiter>,
+    clock: &Clock,
+    before: Option<&Issuers>,
 ) -> Result<Generation, StartError> {
+    let users = users(config, number, clock, before)?;
     let certified = config.users.iter().cloned();
     let certified = certified.map(|user| (user.name, user.certificates, user.roles));
+    let certificates = Certificates::new(certified);
     Ok(Generation {
         snapshot: Arc::new(Snapshot {
             generation: number,
             enforcement: match config.mode {
                 Mode::Enforce => Enforcement::Enforce,
                 Mode::Audit => Enforcement::Audit,
+            },
+            schemes: Schemes {
+                certificate: !certificates.is_empty(),
+                ..users.schemes()
             },
             policies: PolicySet::new(config.roles.iter().cloned()),
             rate_limits: config.rate_limits.clone(),
@@ -170,8 +233,8 @@ pub(super) fn generation(
             max_body: config.validation.max_body_size,
             druid_version: config.upstream.druid_version,
         }),
-        users: Users::new(number, passwords(config))?,
-        certificates: Certificates::new(certified),
+        users,
+        certificates,
         overlords: upstream.overlords.clone(),
         owners: upstream.owners.clone(),
         settings: crate::gateway::Settings {

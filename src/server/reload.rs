@@ -9,6 +9,7 @@ use super::parts::{edge, generation, listener_tls, upstream, upstream_tls};
 use super::{StartError, State, Upstream, chain, warn};
 use crate::config::{self, Config, LoadError};
 use crate::gateway::Gateway;
+use crate::identity::Clock;
 use crate::listener::Listener;
 use crate::quota::Limiter;
 use crate::upstream::Trust;
@@ -25,6 +26,7 @@ pub(super) struct Reloader {
     pub(super) gateway: Arc<Gateway>,
     pub(super) listener: Arc<Listener<Gateway>>,
     pub(super) limiter: Arc<Limiter>,
+    pub(super) clock: Clock,
     pub(super) state: Arc<State>,
 }
 
@@ -57,11 +59,14 @@ impl Reloader {
     }
 
     fn take(&mut self, path: &Path) -> Result<u64, StartError> {
-        let config = config::load(path)?;
-        if let Some(watch) = &mut self.watch {
-            // Of a configuration that is refused too: what it names may be mended.
-            watch.also(config.files());
+        // Of a configuration that is refused too: what it names may be mended. Looked at before
+        // they are read: what changes in between is noticed.
+        if let Some(watch) = &mut self.watch
+            && let Some(files) = config::named(path)
+        {
+            watch.also(files.iter().map(PathBuf::as_path));
         }
+        let config = config::load(path)?;
         let fixed = [
             (
                 "listener.address",
@@ -86,7 +91,11 @@ impl Reloader {
             .then(|| upstream(&config, self.upstream.overlords.memory()))
             .transpose()?;
         let side = changed.as_ref().unwrap_or(&self.upstream);
-        let generation = match generation(&config, number, side, &self.limiter) {
+        let before = self.gateway.generation();
+        // Keys that were fetched stay.
+        let issuers = Some(before.users.issuers());
+        let made = generation(&config, number, side, &self.limiter, &self.clock, issuers);
+        let generation = match made {
             Ok(generation) => generation,
             Err(error) => {
                 if let Some(unused) = changed {
@@ -95,6 +104,7 @@ impl Reloader {
                 return Err(error);
             }
         };
+        generation.users.issuers().start();
         warn(tls.as_ref(), side);
         self.gateway.replace(generation);
         self.listener.set(edge(&config.listener), tls);

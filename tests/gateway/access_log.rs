@@ -102,6 +102,14 @@ async fn every_exchange_is_a_line_without_secrets() {
             json!({"status": 401, "stage": "identity"}),
         ),
         (
+            get("/tasks").header("X-API-Key", "canary-key-of-nobody-0123"),
+            json!({"status": 401, "stage": "identity", "code": "overgateUnauthenticated"}),
+        ),
+        (
+            get("/tasks").header("Authorization", "Bearer canary.token.x"),
+            json!({"status": 401, "stage": "identity"}),
+        ),
+        (
             wiki(
                 get("/tasks")
                     .header("X-Secret", "canary-header")

@@ -214,6 +214,8 @@ async fn a_header_decides_alone() {
             nobody,
         ),
         (Some(&etl), vec![("Authorization", String::new())], nobody),
+        (Some(&etl), vec![("X-API-Key", "k".repeat(20))], nobody),
+        (Some(&etl), vec![("X-API-Key", String::new())], nobody),
         // What a proxy would say of a certificate is anybody's word.
         (
             None,

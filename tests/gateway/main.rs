@@ -15,6 +15,8 @@ mod access_log;
 mod bodies;
 mod certificates;
 mod failover;
+mod flood;
 mod limits;
 mod lists;
+mod logins;
 mod secrets;

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use overgate::admission::{Enforcement, Head, Login, Rejection, Snapshot, Step, begin};
-use overgate::caller::Principal;
+use overgate::caller::{Principal, Schemes};
 use overgate::druid::{DruidVersion, Owner};
 use overgate::finding::Levels;
 use overgate::json::{Document, Limits};
@@ -162,6 +162,7 @@ fn snapshot(grants: &[word::Grant], schemas: &Arc<SchemaSet>, major: u16) -> Arc
     Arc::new(Snapshot {
         generation: 1,
         enforcement: Enforcement::Audit,
+        schemes: Schemes::default(),
         policies: policies(grants),
         rate_limits: Vec::new(),
         limiter: Arc::new(Limiter::new(Clock::new(|| Duration::ZERO), 10)),

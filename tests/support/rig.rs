@@ -92,6 +92,70 @@ impl Rig {
 
     /// With more lines in `[upstream]` and more sections.
     pub async fn with(upstream: &str, more: &str) -> Rig {
+        Rig::build(|overlords| {
+            let telemetry = if more.contains("[telemetry]") {
+                ""
+            } else {
+                "[telemetry]\naccess_log = \"off\""
+            };
+            let text = format!(
+                r#"
+{more}
+[admin]
+address = "127.0.0.1:0"
+[drain]
+lame_duck = "50ms"
+{telemetry}
+[upstream]
+overlords = [{}]
+probe_interval = "100ms"
+{upstream}
+{}
+"#,
+                overlords.join(", "),
+                users()
+            );
+            if text.contains("[listener]") {
+                text.replace("[listener]", "[listener]\naddress = \"127.0.0.1:0\"")
+            } else {
+                format!("{text}\n[listener]\naddress = \"127.0.0.1:0\"\n")
+            }
+        })
+        .await
+    }
+
+    /// A shipped example, with the addresses of this rig. `replace` stands for what an operator
+    /// would put in its place.
+    pub async fn example(name: &str, replace: &[(&str, &str)]) -> Rig {
+        let path = format!("{}/config/examples/{name}", env!("CARGO_MANIFEST_DIR"));
+        let mut text = std::fs::read_to_string(path).expect("shipped");
+        for (from, to) in replace {
+            assert!(text.contains(from), "{name} has no {from}");
+            text = text.replace(from, to);
+        }
+        Rig::build(|overlords| {
+            let mut all: toml::Table = text.parse().expect("TOML");
+            for more in [
+                format!("[upstream]\noverlords = [{}]", overlords.join(", ")),
+                "[listener]\naddress = \"127.0.0.1:0\"".to_owned(),
+                "[admin]\naddress = \"127.0.0.1:0\"".to_owned(),
+                "[telemetry]\naccess_log = \"off\"".to_owned(),
+                "[drain]\nlame_duck = \"50ms\"".to_owned(),
+            ] {
+                for (section, value) in more.parse::<toml::Table>().expect("TOML") {
+                    let section = all
+                        .entry(section)
+                        .or_insert_with(|| toml::Table::new().into());
+                    let section = section.as_table_mut().expect("a section");
+                    section.extend(value.as_table().expect("a section").clone());
+                }
+            }
+            all.to_string()
+        })
+        .await
+    }
+
+    async fn build(text: impl FnOnce(&[String]) -> String) -> Rig {
         // Not the time of day: tests move it.
         let start: Timestamp = "2026-01-01T00:00:00Z".parse().expect("a time");
         let clock = Arc::new(AtomicI64::new(0));
@@ -119,34 +183,14 @@ impl Rig {
             .iter()
             .map(|node| format!("\"http://{}\"", node.address()))
             .collect();
-        let telemetry = if more.contains("[telemetry]") {
-            ""
-        } else {
-            "[telemetry]\naccess_log = \"off\""
+        let text = text(&overlords);
+        // A secret is its own reference, unless that is a file.
+        let resolve = |reference: &str| {
+            let file = reference.strip_prefix("file:");
+            let file = file.and_then(|path| std::fs::read_to_string(path).ok());
+            Ok(file.unwrap_or_else(|| reference.to_owned()))
         };
-        let text = format!(
-            r#"
-{more}
-[admin]
-address = "127.0.0.1:0"
-[drain]
-lame_duck = "50ms"
-{telemetry}
-[upstream]
-overlords = [{}]
-probe_interval = "100ms"
-{upstream}
-{}
-"#,
-            overlords.join(", "),
-            users()
-        );
-        let text = if text.contains("[listener]") {
-            text.replace("[listener]", "[listener]\naddress = \"127.0.0.1:0\"")
-        } else {
-            format!("{text}\n[listener]\naddress = \"127.0.0.1:0\"\n")
-        };
-        let config = Config::from_toml(&text, &|reference| Ok(reference.to_owned()))
+        let config = Config::from_toml(&text, &resolve)
             .unwrap_or_else(|problems| panic!("{problems:?}\n{text}"));
         let server = Server::new(config, None).await.expect("a gateway");
         let (address, admin) = server.addresses().expect("bound");

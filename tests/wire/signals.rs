@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::process::{Process, configuration, overlord};
 use crate::support::client::{Call, Client};
-use crate::support::rig::{PASSWORD, api};
+use crate::support::rig::{PASSWORD, api, cheap_hash};
 use crate::support::{PATIENCE, eventually};
 
 fn get() -> Call {
@@ -78,6 +78,62 @@ async fn a_reload_is_all_or_nothing() {
         metrics.contains("overgate_config_reload_failed 0")
             && metrics.contains("overgate_config_generation 2")
     );
+}
+
+#[tokio::test]
+async fn a_change_of_the_htpasswd_file_is_taken_whole_or_not_at_all() {
+    let overlord = overlord().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("users");
+    let write = |text: String| std::fs::write(&path, text).expect("written");
+    let hash = cheap_hash(PASSWORD);
+    write(format!("first:{hash}\n"));
+    let identity = format!("[identity]\nhtpasswd = \"{}\"\n", path.display());
+    let gateway = Process::start(overlord.address(), &identity).await;
+    let statuses = async || {
+        let mut statuses = Vec::new();
+        for user in ["first", "second"] {
+            let call = Call::get(&api("/leader")).login(user, PASSWORD);
+            let answer = call.send(gateway.address).await.expect("answered");
+            statuses.push(answer.status);
+        }
+        statuses
+    };
+    assert_eq!(
+        statuses().await,
+        [403, 401],
+        "known without a role, and unknown"
+    );
+    write(format!(
+        "second:{hash}\nthird:{{SHA}}5en6G6MezRroT3XKqkdPOmY/BfQ=\n"
+    ));
+    eventually("the refusal is told", async || {
+        gateway.said("line 2: user `third`").then_some(())
+    })
+    .await;
+    assert_eq!(statuses().await, [403, 401], "the old users serve on");
+    write(format!("second:{hash}\n"));
+    eventually("it is reloaded", async || {
+        gateway.said("configuration reloaded").then_some(())
+    })
+    .await;
+    assert_eq!(statuses().await, [401, 403]);
+    // A file that the configuration names from now on is watched from the refusal on.
+    let other = folder.path().join("others");
+    let text = std::fs::read_to_string(&gateway.config).expect("written");
+    let named = |path: &std::path::Path| format!("\"{}\"", path.display());
+    let text = text.replace(&named(&path), &named(&other));
+    std::fs::write(&gateway.config, text).expect("written");
+    eventually("the missing file is told", async || {
+        gateway.said("cannot read the secret's file").then_some(())
+    })
+    .await;
+    std::fs::write(&other, format!("first:{hash}\n")).expect("written");
+    eventually("it is reloaded", async || {
+        gateway.said("\"generation\":3").then_some(())
+    })
+    .await;
+    assert_eq!(statuses().await, [403, 401]);
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use http::{HeaderName, StatusCode, header};
 
 use super::{Problem, rate_limit_fields, seconds, sentence};
 use crate::admission::{BodyProblem, Rejection};
+use crate::caller::Schemes;
 use crate::druid::DataSource;
 use crate::finding::{Finding, quote};
 use crate::policy::Unmet;
@@ -23,18 +24,39 @@ impl From<Rejection> for Problem {
                 Stage::Path,
                 sentence(&why),
             ),
-            Rejection::Unauthenticated => challenge(Problem::new(
-                S::UNAUTHORIZED,
-                "overgateUnauthenticated",
+            Rejection::Unauthenticated(schemes) => {
+                let message = wanted(schemes);
+                let code = "overgateUnauthenticated";
+                challenge(
+                    Problem::new(S::UNAUTHORIZED, code, Stage::Identity, message),
+                    schemes,
+                )
+            }
+            Rejection::WrongCredentials(schemes) => {
+                let message = wrong(schemes);
+                let code = "overgateWrongCredentials";
+                challenge(
+                    Problem::new(S::UNAUTHORIZED, code, Stage::Identity, message),
+                    schemes,
+                )
+            }
+            Rejection::TooManyFailures(wait) => Problem::new(
+                S::TOO_MANY_REQUESTS,
+                "overgateTooManyFailures",
                 Stage::Identity,
-                "This gateway wants HTTP Basic credentials",
-            )),
-            Rejection::WrongCredentials => challenge(Problem::new(
-                S::UNAUTHORIZED,
-                "overgateWrongCredentials",
+                format!(
+                    "Too many wrong credentials came from this address; none is looked at for {} s",
+                    seconds(wait)
+                ),
+            )
+            .retry_after(wait),
+            Rejection::NoIssuerKeys => Problem::new(
+                S::SERVICE_UNAVAILABLE,
+                "overgateNoIssuerKeys",
                 Stage::Identity,
-                "The user name or the password is wrong",
-            )),
+                "The keys of the token's issuer cannot be fetched at the moment; try again",
+            )
+            .retry_after(Duration::from_secs(5)),
             Rejection::TooManyLogins => Problem::new(
                 S::TOO_MANY_REQUESTS,
                 "overgateTooManyLogins",
@@ -236,12 +258,48 @@ fn refusal(action: Action, datasource: Option<&DataSource>, unmet: Option<&Unmet
     }
 }
 
-/// RFC 7617; the realm tells nothing but the product.
-fn challenge(problem: Problem) -> Problem {
-    problem.header(
-        header::WWW_AUTHENTICATE,
-        "Basic realm=\"overgate\", charset=\"UTF-8\"",
-    )
+/// How to log in, in words.
+fn wanted(schemes: Schemes) -> String {
+    let ways: Vec<&str> = [
+        (schemes.basic, "HTTP Basic credentials"),
+        (schemes.key, "an API key"),
+        (schemes.token, "a bearer token"),
+        (schemes.certificate, "a client certificate"),
+    ]
+    .into_iter()
+    .filter_map(|(is_offered, way)| is_offered.then_some(way))
+    .collect();
+    match ways.as_slice() {
+        [] => "Nobody can log in at this gateway: it has no users".to_owned(),
+        ways => format!("This gateway wants {}", ways.join(" or ")),
+    }
+}
+
+fn wrong(schemes: Schemes) -> &'static str {
+    match schemes {
+        Schemes {
+            basic: true,
+            key: false,
+            token: false,
+            certificate: _,
+        } => "The user name or the password is wrong",
+        Schemes { .. } => "The credentials are wrong",
+    }
+}
+
+/// RFC 7617 and RFC 6750; the realm tells nothing but the product. HTTP wants a challenge with
+/// every 401, so where no header can log anybody in it is Basic.
+fn challenge(problem: Problem, schemes: Schemes) -> Problem {
+    let has_bearer = schemes.key || schemes.token;
+    let mut problem = problem;
+    if schemes.basic || !has_bearer {
+        let basic = "Basic realm=\"overgate\", charset=\"UTF-8\"";
+        problem = problem.header(header::WWW_AUTHENTICATE, basic);
+    }
+    if has_bearer {
+        problem = problem.header(header::WWW_AUTHENTICATE, "Bearer realm=\"overgate\"");
+    }
+    problem
 }
 
 fn summary(findings: &[Finding]) -> String {
@@ -263,4 +321,54 @@ fn summary(findings: &[Finding]) -> String {
         "{} (line {}, column {}){more}",
         first.message, first.line, first.column
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_401_names_the_ways_there_are() {
+        const BASIC: &str = "Basic realm=\"overgate\", charset=\"UTF-8\"";
+        const BEARER: &str = "Bearer realm=\"overgate\"";
+        let nobody = "Nobody can log in at this gateway: it has no users";
+        let all = "This gateway wants HTTP Basic credentials or an API key or a bearer token or a client certificate";
+        // Passwords, keys, tokens, certificates; what is told and asked for.
+        let cases: [(_, &str, &[&str]); _] = [
+            ([false, false, false, false], nobody, &[BASIC]),
+            (
+                [false, false, false, true],
+                "This gateway wants a client certificate",
+                &[BASIC],
+            ),
+            (
+                [true, false, false, true],
+                "This gateway wants HTTP Basic credentials or a client certificate",
+                &[BASIC],
+            ),
+            (
+                [false, false, true, false],
+                "This gateway wants a bearer token",
+                &[BEARER],
+            ),
+            ([true, true, true, true], all, &[BASIC, BEARER]),
+        ];
+        for ([basic, key, token, certificate], message, challenges) in cases {
+            let schemes = Schemes {
+                basic,
+                key,
+                token,
+                certificate,
+            };
+            let problem = Problem::from(Rejection::Unauthenticated(schemes));
+            assert_eq!(wanted(schemes), message);
+            let asked: Vec<_> = problem
+                .headers
+                .iter()
+                .filter(|(name, _)| *name == header::WWW_AUTHENTICATE)
+                .map(|(_, value)| value.clone())
+                .collect();
+            assert_eq!(asked, challenges, "{message}");
+        }
+    }
 }

@@ -152,6 +152,7 @@ fn hop_by_hop_tricks_are_refused() {
         ("Expect: 100-continue\r\n", Ok(())),
         ("Expect: 100-Continue\r\n", Ok(())),
         ("Expect: something\r\n", Err(417)),
+        ("X-API-Key: a\r\nx-api-key: a\r\n", Err(400)),
         (
             "Authorization: Basic YTpi\r\nAuthorization: Basic YTpj\r\n",
             Err(400),

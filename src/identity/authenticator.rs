@@ -1,0 +1,250 @@
+//! Who sent these credentials? What was right a moment ago is remembered, who guesses waits, and
+//! the rest is checked.
+
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::timeout;
+
+use super::back_off::BackOff;
+use super::basic::Queue;
+use super::cache::{Cache, Fingerprint, Fingerprints, Seen};
+use super::token::Refused;
+use super::users::Users;
+use crate::caller::{Credentials, Principal, Source, is_key};
+
+/// A login waits at most this long for its check.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
+/// A monotonic clock.
+pub type Clock = Arc<dyn Fn() -> Duration + Send + Sync>;
+
+/// Why nobody was authenticated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// No credentials, or none that a configured way of logging in understands.
+    Absent,
+    /// Unknown user or wrong password, key or token; which of the two is nobody's business.
+    Wrong,
+    /// Too many logins at once.
+    Busy,
+    /// The issuer of the token cannot be reached for its keys.
+    Unavailable,
+    /// Too many failures before: nothing was checked, and nothing will be for this long.
+    Slowed(Duration),
+}
+
+/// Checks credentials.
+pub struct Authenticator {
+    fingerprints: Fingerprints,
+    memory: Arc<Memory>,
+    queue: Queue,
+}
+
+/// What earlier logins left.
+struct Memory {
+    clock: Clock,
+    cache: Mutex<Cache>,
+    back_off: Mutex<BackOff>,
+}
+
+/// What is told apart of one login.
+#[derive(Clone, Copy)]
+struct Login {
+    fingerprint: Fingerprint,
+    source: Source,
+    account: Option<Fingerprint>,
+    generation: u64,
+    /// Nobody knows it to have been right lately.
+    is_new: bool,
+}
+
+impl Memory {
+    fn seen(&self, login: &Login) -> Seen {
+        let now = (self.clock)();
+        let cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        cache.get(&login.fingerprint, login.generation, now)
+    }
+
+    fn back_off(&self) -> MutexGuard<'_, BackOff> {
+        self.back_off.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// May it be checked now?
+    fn may_try(&self, login: &Login) -> Result<(), Failure> {
+        if !login.is_new {
+            return Ok(());
+        }
+        let now = (self.clock)();
+        let account = login.account.as_ref();
+        match self.back_off().wait(login.source, account, now) {
+            Some(wait) => Err(Failure::Slowed(wait)),
+            None => Ok(()),
+        }
+    }
+
+    /// Remembers what came of a check. `lifetime` is how long a good login is believed at most.
+    fn settle(
+        &self,
+        login: &Login,
+        checked: Option<Principal>,
+        lifetime: Duration,
+    ) -> Result<Principal, Failure> {
+        let now = (self.clock)();
+        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(principal) = checked else {
+            if !login.is_new {
+                cache.forget(&login.fingerprint);
+            }
+            drop(cache);
+            self.back_off().failed(login.source, login.account, now);
+            return Err(Failure::Wrong);
+        };
+        let end = now.saturating_add(lifetime);
+        cache.put(
+            login.fingerprint,
+            principal.clone(),
+            login.generation,
+            now,
+            end,
+        );
+        Ok(principal)
+    }
+}
+
+impl Authenticator {
+    /// An authenticator whose memory is keyed with `key`, 32 random bytes.
+    pub fn new(key: &[u8; 32], clock: Clock) -> Authenticator {
+        Authenticator {
+            fingerprints: Fingerprints::new(key),
+            memory: Arc::new(Memory {
+                clock,
+                cache: Mutex::default(),
+                back_off: Mutex::default(),
+            }),
+            queue: Queue::new(),
+        }
+    }
+
+    /// How many logins are remembered.
+    pub fn remembered(&self) -> usize {
+        let cache = self.memory.cache.lock();
+        cache.unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Who sent these credentials from `source`? `now` is the wall clock's, for tokens.
+    ///
+    /// # Errors
+    /// [`Failure`]
+    pub async fn authenticate(
+        &self,
+        users: &Users,
+        credentials: &Credentials,
+        source: IpAddr,
+        now: Timestamp,
+    ) -> Result<Principal, Failure> {
+        let (kind, parts, account) = match credentials {
+            Credentials::Absent | Credentials::Certificate(_) => return Err(Failure::Absent),
+            Credentials::Basic { username, password } => {
+                (0, [username.as_str(), password], Some([username, ""]))
+            }
+            Credentials::Key(key) => (1, [key.as_str(), ""], None),
+            Credentials::Token(token) => (2, [token.as_str(), ""], None),
+        };
+        let mut login = Login {
+            fingerprint: self.fingerprints.of(kind, parts),
+            source: Source::from(source),
+            account: None,
+            generation: users.generation,
+            is_new: false,
+        };
+        match self.memory.seen(&login) {
+            Seen::Now(principal) => return Ok(principal),
+            Seen::Before => {}
+            Seen::Never => login.is_new = true,
+        }
+        login.account = account.map(|account| self.fingerprints.of(3, account));
+        self.memory.may_try(&login)?;
+        match credentials {
+            Credentials::Basic { username, password } => {
+                let checked = self.password(users, username, password, login);
+                timeout(LONGEST_WAIT, checked)
+                    .await
+                    .unwrap_or(Err(Failure::Busy))
+            }
+            Credentials::Key(key) if users.schemes().key => {
+                self.memory
+                    .settle(&login, users.with_key(key), Duration::MAX)
+            }
+            Credentials::Token(token) if users.takes_bearer(token) => {
+                let (principal, lifetime) = self.token(users, token, now).await?;
+                self.memory.settle(&login, principal, lifetime)
+            }
+            Credentials::Absent
+            | Credentials::Certificate(_)
+            | Credentials::Key(_)
+            | Credentials::Token(_) => Err(Failure::Absent),
+        }
+    }
+
+    /// Whose token, or API key with dots in it, and for how long.
+    async fn token(
+        &self,
+        users: &Users,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<(Option<Principal>, Duration), Failure> {
+        if is_key(token)
+            && let Some(principal) = users.with_key(token)
+        {
+            return Ok((Some(principal), Duration::MAX));
+        }
+        match users.issuers.check(token, now.as_second()).await {
+            Ok(accepted) => Ok((Some(accepted.principal), accepted.lifetime)),
+            Err(Refused::Wrong | Refused::UnknownKey) => Ok((None, Duration::ZERO)),
+            Err(Refused::NoKeys) => Err(Failure::Unavailable),
+        }
+    }
+
+    async fn password(
+        &self,
+        users: &Users,
+        username: &str,
+        password: &str,
+        login: Login,
+    ) -> Result<Principal, Failure> {
+        let (user, hash) = users.named(username).ok_or(Failure::Absent)?;
+        let same = self.queue.same(login.fingerprint).ok_or(Failure::Busy)?;
+        let _one = same.turn.lock().await;
+        if let Seen::Now(principal) = self.memory.seen(&login) {
+            return Ok(principal);
+        }
+        let _place = self.queue.place(login.source).ok_or(Failure::Busy)?;
+        let turn = self.queue.turn().await.ok_or(Failure::Busy)?;
+        // While it waited, others of its source may have failed.
+        self.memory.may_try(&login)?;
+        let principal = user.map(|user| user.principal.clone());
+        let password = password.to_owned();
+        let memory = self.memory.clone();
+        tokio::task::spawn_blocking(move || {
+            // It is counted, and its turn lasts, even when the client has left meanwhile.
+            let right = hash.matches(&password);
+            let settled = memory.settle(&login, principal.filter(|_| right), Duration::MAX);
+            drop(turn);
+            settled
+        })
+        .await
+        .unwrap_or(Err(Failure::Busy))
+    }
+}
+
+impl std::fmt::Debug for Authenticator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Authenticator")
+    }
+}
+
+#[cfg(test)]
+mod tests;
