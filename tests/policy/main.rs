@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout, reason = "a test says what it compared")]
 
 mod generate;
+mod matrix;
 mod word;
 
 use std::collections::{BTreeMap, BTreeSet};
