@@ -9,7 +9,7 @@ mod whole;
 
 pub use list::TaskList;
 pub use whole::{
-    members_with, named_list, statuses, supervisor_histories, supervisor_history,
+    length, members_with, named_list, statuses, supervisor_histories, supervisor_history,
     supervisor_owners, supervisors,
 };
 

@@ -85,6 +85,14 @@ fn object<'a>(members: impl IntoIterator<Item = (String, &'a [u8])>) -> Vec<u8> 
     out
 }
 
+/// How many elements a list has.
+///
+/// # Errors
+/// [`Unexpected`]
+pub fn length(text: &[u8]) -> Result<usize, Unexpected> {
+    Ok(elements(text)?.len())
+}
+
 /// The names of an object's members: the ids in a `taskStatus` answer.
 ///
 /// # Errors

@@ -1,5 +1,7 @@
 //! Drives admission: fetches the facts that it asks for.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use pingora::protocols::http::ServerSession;
 use tokio::time::Instant;
@@ -9,7 +11,7 @@ use super::exchange::{Gateway, Record};
 use super::generation::{Due, Generation};
 use super::head;
 use super::problem::Problem;
-use crate::admission::{Admitted, AwaitingBody, BodyProblem, Login, Step, begin};
+use crate::admission::{Admitted, AwaitingBody, BodyProblem, Login, Rejection, Step, begin};
 use crate::caller::Credentials;
 use crate::druid::Owner;
 use crate::identity::Failure as LoginFailure;
@@ -19,6 +21,20 @@ use crate::upstream::{Failure, Held, Trail};
 
 /// Bodies above this are judged on a thread of their own, so that others are not kept waiting.
 const LARGE: usize = 256 * 1024;
+
+/// What is unknown, or somebody else's, is told at a multiple of this after it was asked for. The
+/// Overlord finds a task sooner than it finds that there is none, and the gateway remembers tasks:
+/// without it the time would tell the one from the other.
+const LEVEL: Duration = Duration::from_millis(25);
+
+/// An owner that was asked for.
+struct Asked {
+    subject: Subject,
+    begun: Instant,
+    deadline: Instant,
+    /// Was it remembered?
+    is_remembered: bool,
+}
 
 impl Gateway {
     /// Judges a request to the end. The body's memory is held until the answer is out.
@@ -33,11 +49,19 @@ impl Gateway {
         let request = head::head(session, arrival);
         let length = request.length;
         let mut held = None;
+        let mut asked = None;
         let mut step = begin(request, generation.snapshot.clone());
         loop {
             step = match step {
                 Step::Done(verdict) => {
                     record.learn(verdict.trace);
+                    if let (
+                        Err(Rejection::UnknownTask | Rejection::UnknownSupervisor),
+                        Some(asked),
+                    ) = (&verdict.decision, asked)
+                    {
+                        level(generation, &asked, record).await;
+                    }
                     return match verdict.decision {
                         Ok(admitted) => Ok((admitted, held)),
                         Err(rejection) => Err(rejection.into()),
@@ -52,9 +76,16 @@ impl Gateway {
                     let mut trail = Trail::default();
                     let subject = wait.subject();
                     let deadline = due.by(wait.action());
-                    let owner =
-                        owner(generation, &subject, wait.fresh(), deadline, &mut trail).await;
+                    // A task's owner never changes.
+                    let fresh = wait.fresh() && !matches!(subject, Subject::Task(_));
+                    let owner = owner(generation, &subject, fresh, deadline, &mut trail).await;
                     record.upstream(trail, generation.overlords.nodes(), begun.elapsed());
+                    asked = Some(Asked {
+                        subject,
+                        begun,
+                        deadline,
+                        is_remembered: trail.attempts == 0,
+                    });
                     match owner {
                         Ok(owner) => wait.supply(owner),
                         Err(failure) => {
@@ -130,6 +161,30 @@ async fn judge(wait: AwaitingBody, body: Result<Bytes, BodyProblem>) -> Result<S
     Ok(wait.supply(body))
 }
 
+/// Waits until nobody can tell what is somebody else's from what there is not.
+async fn level(generation: &Generation, asked: &Asked, record: &mut Record<'_>) {
+    if asked.is_remembered {
+        // The leader was not asked: it is now, since it would be about an id that nobody knows.
+        let begun = Instant::now();
+        let mut trail = Trail::default();
+        let Asked {
+            subject, deadline, ..
+        } = asked;
+        let _known = owner(generation, subject, true, *deadline, &mut trail).await;
+        record.upstream(trail, generation.overlords.nodes(), begun.elapsed());
+    }
+    even(asked.begun, asked.deadline).await;
+}
+
+/// Waits for the next step of [`LEVEL`] since something was asked for.
+pub(super) async fn even(begun: Instant, deadline: Instant) {
+    let steps = begun.elapsed().as_millis() / LEVEL.as_millis() + 1;
+    let steps = u32::try_from(steps).unwrap_or(u32::MAX);
+    if let Some(wait) = LEVEL.checked_mul(steps) {
+        tokio::time::sleep_until((begun + wait).min(deadline)).await;
+    }
+}
+
 async fn owner(
     generation: &Generation,
     subject: &Subject,
@@ -138,7 +193,7 @@ async fn owner(
     trail: &mut Trail,
 ) -> Result<Option<Owner>, Failure> {
     match subject {
-        Subject::Task(id) => generation.owners.task(id, deadline, trail).await,
+        Subject::Task(id) => generation.owners.task(id, fresh, deadline, trail).await,
         Subject::Supervisor(id) => {
             generation
                 .owners

@@ -166,6 +166,6 @@ async fn ask(
     deadline: Instant,
 ) -> (TaskId, Result<Option<Owner>, Failure>, Trail) {
     let mut trail = Trail::default();
-    let owner = owners.task(&id, deadline, &mut trail).await;
+    let owner = owners.task(&id, false, deadline, &mut trail).await;
     (id, owner, trail)
 }

@@ -5,6 +5,7 @@ use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use pingora::protocols::http::ServerSession;
 use tokio::time::{Instant, timeout_at};
 
+use super::admit::even;
 use super::answer::{Length, Reply};
 use super::exchange::{Gateway, Record};
 use super::generation::Generation;
@@ -12,8 +13,9 @@ use super::gzip::{Gzip, compressed, is_gzip, wants_gzip};
 use super::problem::Problem;
 use super::reduce::LARGEST;
 use super::submit::{failed, refused_by_druid};
+use crate::admission::Rejection;
 use crate::caller::Principal;
-use crate::disclosure::TaskList;
+use crate::disclosure::{TaskList, length, members_with};
 use crate::druid::DataSource;
 use crate::policy::Permit;
 use crate::route::{Action, Disclosure, Operation, Repeat, Route};
@@ -113,6 +115,10 @@ impl Gateway {
                     policies.sight(principal, Action::Read).sees_all()
                 }
             };
+        let asked = match (endpoint.disclosure, &body) {
+            (Disclosure::TaskStatuses, Some(body)) => length(body).ok(),
+            _ => None,
+        };
         let request = Request {
             method: match endpoint.method {
                 "POST" => Method::POST,
@@ -150,11 +156,30 @@ impl Gateway {
                     .await;
                 return match reduced {
                     Ok(body) => {
+                        // Fewer than were asked for: some are unknown, or somebody else's.
+                        let told = members_with(&body).map_or(0, |ids| ids.len());
+                        if asked.is_some_and(|asked| told < asked) {
+                            even(begun, plan.deadline).await;
+                        }
                         let (reply, body) = compressed(session, adds(Reply::of(&read.head)), body);
                         self.answer(session, reply, body, record).await
                     }
-                    Err(problem) => self.refuse_exchange(session, *problem, record).await,
+                    Err(problem) => {
+                        if problem.status == StatusCode::NOT_FOUND {
+                            even(begun, plan.deadline).await;
+                        }
+                        self.refuse_exchange(session, *problem, record).await
+                    }
                 };
+            }
+            // What there is not is told as what is somebody else's.
+            Ok(Answered::Whole(read))
+                if read.head.status == StatusCode::NOT_FOUND
+                    && endpoint.disclosure == Disclosure::SupervisorHistory =>
+            {
+                even(begun, plan.deadline).await;
+                let unknown = Rejection::UnknownSupervisor.into();
+                return self.refuse_exchange(session, unknown, record).await;
             }
             // Druid's error answers are short and are Druid's own words.
             Ok(Answered::Whole(Whole { head, body, .. })) => {

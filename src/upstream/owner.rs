@@ -114,17 +114,18 @@ impl Owners {
         self.supervisors().remove(id);
     }
 
-    /// Whom a task belongs to; `None`: there is no such task.
+    /// Whom a task belongs to; `None`: there is no such task. `fresh` asks the leader in any case.
     ///
     /// # Errors
     /// [`Failure`]: the leader could not be asked.
     pub async fn task(
         &self,
         id: &TaskId,
+        fresh: bool,
         deadline: Instant,
         trail: &mut Trail,
     ) -> Result<Option<Owner>, Failure> {
-        if let Some(owner) = self.tasks().get(id) {
+        if !fresh && let Some(owner) = self.tasks().get(id) {
             return Ok(Some(owner));
         }
         let target = format!(

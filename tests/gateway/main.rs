@@ -16,6 +16,7 @@ mod bodies;
 mod certificates;
 mod failover;
 mod flood;
+mod ids;
 mod limits;
 mod lists;
 mod logins;
