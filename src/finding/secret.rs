@@ -46,13 +46,35 @@ pub(super) const DESCRIBING: &[&str] = &["type", "variable"];
 pub fn is_secret_name(name: &str) -> bool {
     let letters = name.chars().filter(char::is_ascii_alphanumeric);
     let plain: String = letters.map(|letter| letter.to_ascii_lowercase()).collect();
-    let is_slip = |known: &&str| {
-        known.len().abs_diff(plain.len()) <= 1 && strsim::osa_distance(known, &plain) <= 1
+    let is_slip = |word: &str| {
+        let comes_near = |known: &&str| {
+            known.len().abs_diff(word.len()) <= 1 && strsim::osa_distance(known, word) <= 1
+        };
+        MISSPELLED.iter().any(comes_near)
     };
     NAMES.contains(&&*plain)
-        || MISSPELLED.iter().any(is_slip)
+        || is_slip(&plain)
+        || words(name).any(|word| is_slip(&word.to_ascii_lowercase()))
         || PIECES.iter().any(|piece| plain.contains(piece))
             && !HARMLESS.iter().any(|piece| plain.contains(piece))
+}
+
+/// The words of a name: they begin with capitals, or behind what is no letter.
+fn words(name: &str) -> impl Iterator<Item = &str> {
+    let parts = name.split(|character: char| !character.is_ascii_alphanumeric());
+    parts.flat_map(|part| {
+        let mut rest = part;
+        std::iter::from_fn(move || {
+            let inside = rest.char_indices().skip(1);
+            let end = inside
+                .filter(|(_, character)| character.is_ascii_uppercase())
+                .map(|(at, _)| at)
+                .next();
+            let (word, behind) = rest.split_at(end.unwrap_or(rest.len()));
+            rest = behind;
+            (!word.is_empty()).then_some(word)
+        })
+    })
 }
 
 /// Does a value with this pointer stay unsaid?
@@ -260,12 +282,22 @@ mod tests {
             "key",
             "pwd",
             "pasword",
+            "httpAuthenticationPasswrd",
+            "ssl.key.pasword",
             "requestHeaders",
             "Cookie",
         ] {
             assert!(is_secret_name(name), "{name}");
         }
-        for name in ["keyColumnName", "tokenizer", "user", "keyFormat", "type"] {
+        for name in [
+            "keyColumnName",
+            "tokenizer",
+            "user",
+            "keyFormat",
+            "type",
+            "secureConnection",
+            "passedRows",
+        ] {
             assert!(!is_secret_name(name), "{name}");
         }
     }

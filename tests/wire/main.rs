@@ -10,6 +10,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod canaries;
 mod edge;
 mod examples;
 mod process;

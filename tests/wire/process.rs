@@ -12,7 +12,10 @@ use jiff::SignedDuration;
 use overgate::demo::{Cluster, Node, Role, Settings};
 use tokio::net::TcpListener;
 
-use crate::support::{eventually, rig::users};
+use crate::support::{
+    eventually,
+    rig::{PASSWORD, users},
+};
 
 /// An embedded Overlord that leads.
 pub async fn overlord() -> Node {
@@ -143,5 +146,12 @@ impl Drop for Process {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if std::thread::panicking() {
+            return;
+        }
+        // Whatever the test was about: nobody's password is in the log.
+        let lines = self.lines.lock().expect("no panic");
+        let said = lines.iter().find(|line| line.contains(PASSWORD));
+        assert_eq!(said, None);
     }
 }
