@@ -3,6 +3,7 @@
 
 #![allow(clippy::print_stdout, reason = "a test says what it compared")]
 
+mod druid;
 mod generate;
 mod matrix;
 mod word;
