@@ -20,8 +20,9 @@ fn run(line: &str) -> String {
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .expect("the binary runs");
-    // The file that is shown has errors on purpose.
-    let expected = i32::from(line.starts_with("overgate lint "));
+    // What is shown has errors, or is refused, on purpose.
+    let refused = ["overgate lint ", "overgate explain "];
+    let expected = i32::from(refused.iter().any(|command| line.starts_with(command)));
     assert_eq!(
         output.status.code(),
         Some(expected),
@@ -33,10 +34,17 @@ fn run(line: &str) -> String {
 
 #[test]
 fn console_blocks_print_what_they_show() {
-    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md"))
-        .expect("a README");
+    for (page, blocks) in [("README.md", 4), ("docs/explain.md", 2)] {
+        assert_eq!(console_blocks(page), blocks, "{page}");
+    }
+}
+
+/// Runs the blocks of a page, and counts them.
+fn console_blocks(page: &str) -> usize {
+    let page =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(page)).expect("a page");
     let mut blocks = 0;
-    for block in readme.split("```console\n").skip(1) {
+    for block in page.split("```console\n").skip(1) {
         let block = block.split("```").next().expect("closed");
         let mut lines = block.lines();
         let command = lines
@@ -60,7 +68,7 @@ fn console_blocks_print_what_they_show() {
         }
         blocks += 1;
     }
-    assert_eq!(blocks, 3);
+    blocks
 }
 
 #[test]
@@ -78,6 +86,7 @@ fn commands_and_make_targets_exist() {
         "demo",
         "lint",
         "check",
+        "explain",
         "schema",
         "hash-password",
         "completions",
@@ -140,8 +149,12 @@ fn the_table_of_codes_is_that_of_the_code() {
 #[test]
 fn the_manuals_commands_and_links_exist() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let options = run("overgate help lint");
+    let commands = ["lint", "explain"].map(|command| {
+        let help = run(&format!("overgate help {command}"));
+        (format!("overgate {command} "), help)
+    });
     for page in [
+        "docs/explain.md",
         "docs/lint.md",
         "docs/schema.md",
         "docs/logging-in.md",
@@ -155,13 +168,13 @@ fn the_manuals_commands_and_links_exist() {
         {
             assert!(root.join("docs").join(link).exists(), "{page}: {link}");
         }
-        let lines = text
-            .lines()
-            .filter_map(|line| line.split_once("overgate lint "));
-        let lines = lines.map(|(_, arguments)| arguments);
-        let words = lines.flat_map(|line| line.split([' ', '`', '[', ']', '|']));
-        for option in words.filter(|word| word.starts_with("--")) {
-            assert!(options.contains(option), "{page}: {option}");
+        for (command, options) in &commands {
+            let lines = text.lines().filter_map(|line| line.split_once(command));
+            let lines = lines.map(|(_, arguments)| arguments);
+            let words = lines.flat_map(|line| line.split([' ', '`', '[', ']', '|']));
+            for option in words.filter(|word| word.starts_with("--")) {
+                assert!(options.contains(option), "{page}: {option}");
+            }
         }
     }
 }

@@ -39,6 +39,8 @@ pub struct Trace {
     pub rule: Option<Arc<str>>,
     /// Findings, refused or not.
     pub findings: Vec<Finding>,
+    /// The datasource that limits count it for.
+    pub counted: Option<DataSource>,
     /// A limit that was exceeded and let through.
     pub audited: Option<OverQuota>,
 }

@@ -124,8 +124,10 @@ fn finish_spec(mut known: Known, read: ReadSpec) -> Step {
             .iter()
             .any(|finding| finding.severity == Severity::Error);
     let effects = read.spec.effects;
+    let datasource = effects.writes.first().cloned();
     // Who may submit may ask: a refusal by the review is an answer, not a failure.
     if known.route.query.is_dry_run() {
+        known.trace.counted = datasource;
         let forward = Forward::DryRun {
             refused_by: refused.then_some("review"),
             charges: known.charges(),
@@ -142,7 +144,6 @@ fn finish_spec(mut known: Known, read: ReadSpec) -> Step {
     if refused {
         return known.reject(Rejection::Review(read.findings));
     }
-    let datasource = effects.writes.first().cloned();
     let charge = match known.charge(datasource.as_ref()) {
         Ok(charge) => charge,
         Err(rejection) => return known.reject(rejection),

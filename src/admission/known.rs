@@ -11,7 +11,7 @@ use crate::druid::{DataSource, Owner};
 use crate::finding::Finding;
 use crate::policy::{Permit, Scope};
 use crate::quota::Charge;
-use crate::route::{Action, BodyUse, Operation, Origin, Route, Subject, Who};
+use crate::route::{Action, BodyUse, Operation, Origin, Route, Subject};
 
 /// A body that Druid does not read is read and dropped up to this size.
 const LARGEST_IGNORED: usize = 64 * 1024;
@@ -35,20 +35,9 @@ impl Known {
             return self.reject(Rejection::Blocked);
         }
         let policies = &self.snapshot.policies;
-        let permit = match (endpoint.origin, endpoint.who) {
-            (Origin::None, Who::ClusterWide) => {
-                policies.authorize(&self.principal, action, Scope::Cluster)
-            }
-            (Origin::None, Who::Anybody)
-            | (
-                Origin::Path
-                | Origin::Body
-                | Origin::Query
-                | Origin::Task
-                | Origin::Supervisor
-                | Origin::Response,
-                Who::ClusterWide | Who::Anybody,
-            ) => policies.standing(&self.principal, action),
+        let permit = match endpoint.is_cluster_wide() {
+            true => policies.authorize(&self.principal, action, Scope::Cluster),
+            false => policies.standing(&self.principal, action),
         };
         let permit = match permit {
             Ok(permit) => permit,
@@ -215,7 +204,7 @@ impl Known {
     pub(super) fn charges(&self) -> Vec<String> {
         let action = self.route.endpoint.action;
         let limits = self.snapshot.rate_limits.iter();
-        let covers = limits.filter(|limit| limit.actions.contains(&action));
+        let covers = limits.filter(|limit| limit.counts(action));
         covers.map(|limit| limit.name.to_string()).collect()
     }
 
@@ -226,6 +215,7 @@ impl Known {
     ) -> Result<Option<Charge>, Rejection> {
         let action = self.route.endpoint.action;
         let limits = &self.snapshot.rate_limits;
+        self.trace.counted = datasource.cloned();
         match self
             .snapshot
             .limiter

@@ -9,6 +9,7 @@
 
 mod admitted;
 mod body;
+mod explain;
 mod known;
 mod lint;
 mod rejection;
@@ -16,6 +17,7 @@ mod snapshot;
 mod step;
 
 pub use admitted::{Admitted, Forward, Trace, Verdict};
+pub use explain::{Asked, Case, Check, Explained, Question, Supplied, Unanswered, explain};
 pub use lint::{Report, lint};
 pub use rejection::{BodyProblem, Rejection};
 pub use snapshot::{Enforcement, Snapshot};

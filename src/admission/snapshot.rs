@@ -20,7 +20,7 @@ pub enum Enforcement {
 
 /// All that decides, as one configuration says it. An exchange keeps the snapshot it began with,
 /// so it sees one generation of the rules even across a reload.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Snapshot {
     /// Counts configurations.
     pub generation: u64,

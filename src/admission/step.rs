@@ -12,7 +12,7 @@ use super::{BodyProblem, Rejection, Snapshot};
 use crate::caller::Principal;
 use crate::druid::{Owner, SupervisorId};
 use crate::policy::Permit;
-use crate::route::{Action, BodyUse, CanonicalPath, Route, Subject, Target, Unroutable};
+use crate::route::{Action, BodyUse, CanonicalPath, Endpoint, Route, Subject, Target, Unroutable};
 
 /// What the header says, as far as admission needs it.
 #[derive(Debug, Clone)]
@@ -227,6 +227,11 @@ impl AwaitingOwner {
 }
 
 impl AwaitingBody {
+    /// Whose body it is.
+    pub fn endpoint(&self) -> &'static Endpoint {
+        self.known.route.endpoint
+    }
+
     /// What the request does.
     pub fn action(&self) -> Action {
         self.known.route.endpoint.action

@@ -2,6 +2,7 @@
 
 mod check;
 mod demo;
+mod explain;
 mod lint;
 mod password;
 mod schema;
@@ -44,6 +45,8 @@ enum Command {
         /// The configuration file (TOML)
         file: PathBuf,
     },
+    /// The verdict of a request and every step to it, sending nothing
+    Explain(explain::Asked),
     /// Print the JSON Schema of tasks or supervisors, for editors and other validators
     Schema {
         /// The release of Druid
@@ -88,6 +91,7 @@ pub fn run() -> ExitCode {
         Command::Demo { tour_only } => demo::run(tour_only),
         Command::Lint(asked) => lint::run(&asked),
         Command::Check { file } => check::run(&file),
+        Command::Explain(asked) => explain::run(&asked),
         Command::Schema { druid, kind } => schema::run(druid, kind),
         Command::HashPassword { api_key: false } => password::run(),
         Command::HashPassword { api_key: true } => password::make_key(),

@@ -1,12 +1,13 @@
 //! The configuration: one TOML file, read whole, every problem told at once.
 //!
-//! [`Config::from_toml`] is pure; [`load`] reads the file and the secrets it refers to; [`Watch`]
+//! [`Config::from_toml`] is pure; [`load()`] reads the file and the secrets it refers to; [`Watch`]
 //! tells when the file's content has changed. Who uses a section turns it into settings of its own
 //! (`server.rs`), so that nobody else sees the file's form.
 
 mod grants;
 mod htpasswd;
 mod issuers;
+mod load;
 mod problem;
 mod reload;
 mod roles;
@@ -25,9 +26,11 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 pub use issuers::{Issuer, IssuerKeys, KeysUrl};
+pub use load::{LoadError, htpasswd_users, load, load_alone, load_judging, named};
 pub use problem::Problem;
 pub use reload::Watch;
 pub use secret::Secret;
+pub(crate) use table::nearest;
 pub use tls::{ClientCertificates, ListenerTls, UpstreamTls};
 
 use crate::certificate::Name;
@@ -264,34 +267,6 @@ pub struct User {
     pub roles: Vec<String>,
 }
 
-/// A configuration that cannot be taken.
-#[derive(Debug, thiserror::Error)]
-pub enum LoadError {
-    /// The file cannot be read.
-    #[error("cannot read {path}")]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: std::io::Error,
-    },
-    /// The file says something that cannot hold.
-    #[error("{} in {path}", problems_in_words(problems.len()))]
-    Invalid {
-        /// The file.
-        path: PathBuf,
-        /// All that is wrong, in the file's order.
-        problems: Vec<Problem>,
-    },
-}
-
-fn problems_in_words(count: usize) -> String {
-    match count {
-        1 => "1 problem".to_owned(),
-        more => format!("{more} problems"),
-    }
-}
-
 impl Config {
     /// Reads a configuration from TOML, resolving secrets with `resolve`.
     ///
@@ -344,40 +319,4 @@ impl Default for Judging {
     fn default() -> Judging {
         Judging::from_toml("").expect("an empty file leaves every default")
     }
-}
-
-/// Reads what a configuration file says of judging.
-///
-/// # Errors
-/// [`LoadError`]: the file cannot be read, or all that is wrong in it.
-pub fn load_judging(path: &Path) -> Result<Judging, LoadError> {
-    Judging::from_toml(&text(path)?).map_err(|problems| LoadError::Invalid {
-        path: path.to_owned(),
-        problems,
-    })
-}
-
-/// Reads a configuration file and the environment variables and files it refers to.
-///
-/// # Errors
-/// [`LoadError`]: the file cannot be read, or all that is wrong in it.
-pub fn load(path: &Path) -> Result<Config, LoadError> {
-    Config::from_toml(&text(path)?, &secret::resolve).map_err(|problems| LoadError::Invalid {
-        path: path.to_owned(),
-        problems,
-    })
-}
-
-/// The files whose content belongs to the configuration of this file, even if it is refused for
-/// what they hold. `None`: what they are cannot be read.
-pub fn named(path: &Path) -> Option<Vec<PathBuf>> {
-    let config = sections::read(&text(path).ok()?, sections::Purpose::Judge).ok()?;
-    Some(config.files().into_iter().map(Path::to_owned).collect())
-}
-
-fn text(path: &Path) -> Result<String, LoadError> {
-    reload::read(path).map_err(|source| LoadError::Read {
-        path: path.to_owned(),
-        source,
-    })
 }

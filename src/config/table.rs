@@ -321,7 +321,7 @@ impl<'a, 't> Table<'a, 't> {
 }
 
 /// The most similar of `names`, if any is similar enough to have been meant.
-pub(super) fn nearest<'n>(text: &str, names: impl IntoIterator<Item = &'n str>) -> Option<String> {
+pub(crate) fn nearest<'n>(text: &str, names: impl IntoIterator<Item = &'n str>) -> Option<String> {
     names
         .into_iter()
         .map(|name| (strsim::jaro_winkler(text, name), name))

@@ -306,6 +306,12 @@ pub fn quote(text: &str) -> String {
     quoted
 }
 
+/// A piece of a document, whole: without control characters, and without what an address may carry
+/// of its user.
+pub fn plain(text: &str) -> String {
+    tamed(&secret::without_secrets(text))
+}
+
 /// The character, or U+FFFD for one that would change how a terminal shows what stands around it.
 pub fn tame(character: char) -> char {
     if character.is_control() || is_invisible(character) {

@@ -83,6 +83,7 @@ impl Record<'_> {
             datasources,
             rule,
             findings,
+            counted: _,
             audited,
         } = trace;
         self.outcome.principal = principal.map(|principal| principal.name().clone());

@@ -23,3 +23,4 @@ mod submit;
 
 pub use exchange::{Gateway, Parts};
 pub use generation::{Generation, Settings};
+pub use problem::Refusal;

@@ -31,11 +31,13 @@ pub struct Grant {
 }
 
 impl Grant {
-    pub(super) fn allows(&self, action: Action) -> bool {
+    /// Has it the action?
+    pub fn allows(&self, action: Action) -> bool {
         self.actions.contains(&action)
     }
 
-    pub(super) fn covers(&self, datasource: &DataSource) -> bool {
+    /// Is it for the datasource?
+    pub fn covers(&self, datasource: &DataSource) -> bool {
         self.datasources
             .iter()
             .any(|pattern| pattern.matches(datasource))
@@ -52,7 +54,8 @@ impl Grant {
         named.into_iter().any(|named| **named == *type_id)
     }
 
-    pub(super) fn is_cluster_wide(&self) -> bool {
+    /// Is it for every datasource there may be?
+    pub fn is_cluster_wide(&self) -> bool {
         self.datasources.iter().any(DataSourcePattern::matches_all)
     }
 }

@@ -5,15 +5,20 @@
 
 mod condition;
 mod grant;
+mod need;
 mod permit;
+mod reason;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use condition::{InputRule, Unmet};
 pub use grant::{Grant, Role};
+pub use need::Lack;
 pub use permit::{Denial, Permit};
+pub use reason::{On, Reason, Standing};
 
+use self::need::{Need, Object, Submission};
 use crate::caller::Principal;
 use crate::druid::DataSource;
 use crate::route::Action;
@@ -67,30 +72,16 @@ impl PolicySet {
         action: Action,
         scope: Scope<'_>,
     ) -> Result<Permit, Denial> {
-        if action == Action::Blocked {
-            return Err(Denial::of(action, None));
+        let mut by = None;
+        for need in scope.needs(action) {
+            by.get_or_insert(self.serving(principal, need)?);
         }
-        match scope {
-            Scope::Cluster => self
-                .grants(principal)
-                .find(|(_, grant)| grant.allows(action) && grant.is_cluster_wide())
-                .map(|(role, _)| Permit::new(role.name.clone(), action, Vec::new()))
-                .ok_or(Denial::of(action, None)),
-            Scope::DataSources(datasources) => {
-                let mut by = None;
-                for datasource in datasources {
-                    let Some(role) = self.covering(principal, action, datasource) else {
-                        return Err(Denial::of(action, Some(datasource.clone())));
-                    };
-                    by.get_or_insert(role);
-                }
-                match by {
-                    Some(role) => Ok(Permit::new(role.name.clone(), action, datasources.to_vec())),
-                    // Nothing named is nothing permitted.
-                    None => Err(Denial::of(action, None)),
-                }
-            }
-        }
+        let role = by.ok_or(Denial::of(action, None))?;
+        let datasources = match scope {
+            Scope::DataSources(datasources) => datasources.to_vec(),
+            Scope::Cluster => Vec::new(),
+        };
+        Ok(Permit::new(role.name.clone(), action, datasources))
     }
 
     /// May `principal` submit this spec? Every datasource that it reads and writes counts (Druid
@@ -105,55 +96,45 @@ impl PolicySet {
         principal: &Principal,
         spec: &Spec,
     ) -> Result<Permit, Denial> {
-        let effects = &spec.effects;
-        if !effects.reads.is_empty() {
-            // Reading is its own permission; the permit that counts is the one to write.
-            let scope = Scope::DataSources(&effects.reads);
-            let _read: Permit = self.authorize(principal, Action::Read, scope)?;
-        }
-        let operator = self.authorize(principal, Action::Admin, Scope::Cluster);
-        let submits = || {
-            let grants = self.grants(principal);
-            grants.filter(|(_, grant)| grant.allows(Action::Submit))
-        };
-        if let Some(opaque) = effects.opaque {
-            let denied = Denial {
-                action: Action::Admin,
-                datasource: effects.writes.first().cloned(),
-                unmet: Some(Unmet::Opaque(opaque)),
-            };
-            if operator.is_ok() {
-                return self.standing(principal, Action::Submit);
-            }
-            let named = submits().find(|(_, grant)| {
-                let is_named = grant.is_cluster_wide() && grant.names(&spec.type_id);
-                is_named && grant.meets(spec).is_ok()
-            });
-            let (role, _) = named.ok_or(denied)?;
-            let datasources = effects.writes.clone();
-            return Ok(Permit::new(role.name.clone(), Action::Submit, datasources));
-        }
         let mut by = None;
-        for datasource in &effects.writes {
-            let mut denial = Denial::of(Action::Submit, Some(datasource.clone()));
-            let mut covering = submits().filter(|(_, grant)| grant.covers(datasource));
-            let role = covering.find_map(|(role, grant)| match grant.meets(spec) {
-                Ok(()) => Some(role),
-                Err(_) if operator.is_ok() => Some(role),
-                Err(unmet) => {
-                    denial.unmet.get_or_insert(unmet);
-                    None
-                }
-            });
-            by.get_or_insert(role.ok_or(denial)?);
-        }
-        match by {
-            Some(role) => {
-                let datasources = effects.writes.clone();
-                Ok(Permit::new(role.name.clone(), Action::Submit, datasources))
+        for need in self.needs(principal, spec) {
+            let role = self.serving(principal, need)?;
+            // Reading is its own permission; the permit that counts is the one to write.
+            if need.action == Action::Submit {
+                by.get_or_insert(role);
             }
-            None => Err(Denial::of(Action::Submit, None)),
         }
+        let role = by.ok_or(Denial::of(Action::Submit, None))?;
+        let datasources = spec.effects.writes.clone();
+        Ok(Permit::new(role.name.clone(), Action::Submit, datasources))
+    }
+
+    /// All that a submission needs, in the order in which it is asked for.
+    fn needs<'a>(&self, principal: &Principal, spec: &'a Spec) -> Vec<Need<'a>> {
+        let effects = &spec.effects;
+        let operator = self.authorize(principal, Action::Admin, Scope::Cluster);
+        let submission = Submission {
+            spec,
+            is_operator: operator.is_ok(),
+        };
+        let mut objects = Vec::new();
+        match (effects.opaque, effects.writes.as_slice()) {
+            (Some(_), _) => objects.push(Object::Opaque(submission)),
+            (None, []) => objects.push(Object::Nothing),
+            (None, writes) => {
+                let written = |datasource| Object::Written(datasource, submission);
+                objects.extend(writes.iter().map(written));
+            }
+        }
+        let reads = effects.reads.iter().map(|datasource| Need {
+            action: Action::Read,
+            object: Object::DataSource(datasource),
+        });
+        let writes = objects.into_iter().map(|object| Need {
+            action: Action::Submit,
+            object,
+        });
+        reads.chain(writes).collect()
     }
 
     /// May `principal` do `action` to anything at all? The answer to "who are you to ask".
@@ -161,21 +142,9 @@ impl PolicySet {
     /// # Errors
     /// A [`Denial`] without a datasource when none of its grants has the action.
     pub fn standing(&self, principal: &Principal, action: Action) -> Result<Permit, Denial> {
-        let wanted = match action {
-            Action::Blocked => {
-                return Err(Denial::of(action, None));
-            }
-            Action::Read
-            | Action::ReadSecrets
-            | Action::Submit
-            | Action::Shutdown
-            | Action::Manage
-            | Action::Admin => action,
-        };
-        self.grants(principal)
-            .find(|(_, grant)| grant.allows(wanted))
-            .map(|(role, _)| Permit::new(role.name.clone(), action, Vec::new()))
-            .ok_or(Denial::of(action, None))
+        let object = Object::Anything;
+        let role = self.serving(principal, Need { action, object })?;
+        Ok(Permit::new(role.name.clone(), action, Vec::new()))
     }
 
     /// What `principal` may see with `action`, asked name by name.
@@ -187,15 +156,19 @@ impl PolicySet {
         }
     }
 
-    fn covering<'a>(
-        &'a self,
-        principal: &'a Principal,
-        action: Action,
-        datasource: &DataSource,
-    ) -> Option<&'a Role> {
-        self.grants(principal)
-            .find(|(_, grant)| grant.allows(action) && grant.covers(datasource))
-            .map(|(role, _)| role)
+    /// The role of the first grant that serves a need.
+    fn serving<'a>(&'a self, principal: &'a Principal, need: Need<'_>) -> Result<&'a Role, Denial> {
+        let mut unmet = None;
+        for (role, grant) in self.grants(principal) {
+            match need.is_served_by(grant) {
+                Ok(()) => return Ok(role),
+                Err(Lack::Condition(condition)) => {
+                    unmet.get_or_insert(condition);
+                }
+                Err(Lack::Action | Lack::DataSource | Lack::Cluster) => {}
+            }
+        }
+        Err(need.denial(unmet))
     }
 
     fn grants<'a>(
@@ -210,12 +183,29 @@ impl PolicySet {
     }
 }
 
+impl<'a> Scope<'a> {
+    /// What it takes to do `action` to all of it.
+    fn needs(self, action: Action) -> impl Iterator<Item = Need<'a>> {
+        let (whole, datasources) = match self {
+            Scope::Cluster => (Some(Object::Cluster), &[][..]),
+            Scope::DataSources([]) => (Some(Object::Nothing), &[][..]),
+            Scope::DataSources(datasources) => (None, datasources),
+        };
+        let each = datasources.iter().map(Object::DataSource);
+        let objects = whole.into_iter().chain(each);
+        objects.map(move |object| Need { action, object })
+    }
+}
+
 impl Sight<'_> {
     /// May this datasource be seen?
     pub fn sees(&self, datasource: &DataSource) -> bool {
-        self.policies
-            .covering(self.principal, self.action, datasource)
-            .is_some()
+        let need = Need {
+            action: self.action,
+            object: Object::DataSource(datasource),
+        };
+        let mut grants = self.policies.grants(self.principal);
+        grants.any(|(_, grant)| need.is_served_by(grant).is_ok())
     }
 
     /// May every datasource be seen, whatever its name?

@@ -137,7 +137,7 @@ impl Limiter {
         datasource: Option<&DataSource>,
     ) -> Result<Option<Charge>, OverQuota> {
         let mut least: Option<Charge> = None;
-        for rule in rules.iter().filter(|rule| rule.actions.contains(&action)) {
+        for rule in rules.iter().filter(|rule| rule.counts(action)) {
             let charge = self.take_one(rule, &key(rule, principal, datasource))?;
             if least
                 .as_ref()

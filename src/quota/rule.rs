@@ -23,6 +23,13 @@ pub struct RateLimit {
     pub burst: NonZeroU32,
 }
 
+impl RateLimit {
+    /// Does it count requests of this action?
+    pub fn counts(&self, action: Action) -> bool {
+        self.actions.contains(&action)
+    }
+}
+
 /// One part of a bucket's key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyPart {

@@ -130,6 +130,23 @@ impl Endpoint {
         version.major() >= self.since && self.until.is_none_or(|last| version.major() <= last)
     }
 
+    /// Is it about the cluster as a whole, so that only a grant on every datasource will do?
+    pub fn is_cluster_wide(&self) -> bool {
+        match (self.origin, self.who) {
+            (Origin::None, Who::ClusterWide) => true,
+            (Origin::None, Who::Anybody)
+            | (
+                Origin::Path
+                | Origin::Body
+                | Origin::Query
+                | Origin::Task
+                | Origin::Supervisor
+                | Origin::Response,
+                Who::ClusterWide | Who::Anybody,
+            ) => false,
+        }
+    }
+
     /// Submissions can be asked about without being made.
     pub fn takes_dry_run(&self) -> bool {
         matches!(

@@ -26,7 +26,7 @@ use crate::telemetry::{AccessLog, Metrics, Readings, Telemetry};
 use crate::upstream::{Memory, Overlords, Owners, TrustError};
 pub(crate) use parts::users;
 use parts::{access_log, edge, generation, socket, upstream};
-pub use parts::{listener_tls, upstream_tls};
+pub use parts::{listener_tls, snapshot, upstream_tls};
 use reload::Reloader;
 
 /// Buckets of all rate limits together; some 300 bytes each.

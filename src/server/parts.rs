@@ -20,6 +20,7 @@ use crate::json::Limits;
 use crate::listener::{self, ClientFiles, Tls, TlsError, TlsFiles};
 use crate::policy::PolicySet;
 use crate::quota::Limiter;
+use crate::schema::TableError;
 use crate::telemetry::AccessLog;
 use crate::upstream::{Memory, Node, Overlords, Owners, TlsSettings};
 
@@ -199,6 +200,36 @@ fn issuer(from: config::Issuer) -> IssuerSettings {
     }
 }
 
+/// The rules of a configuration.
+///
+/// # Errors
+/// [`TableError`]: an embedded table cannot be used.
+pub fn snapshot(
+    config: &Config,
+    generation: u64,
+    schemes: Schemes,
+    limiter: &Arc<Limiter>,
+) -> Result<Snapshot, TableError> {
+    Ok(Snapshot {
+        generation,
+        enforcement: match config.mode {
+            Mode::Enforce => Enforcement::Enforce,
+            Mode::Audit => Enforcement::Audit,
+        },
+        schemes,
+        policies: PolicySet::new(config.roles.iter().cloned()),
+        rate_limits: config.rate_limits.clone(),
+        limiter: limiter.clone(),
+        schemas: Arc::new(config.validation.schemas(config.upstream.druid_version)?),
+        json: Limits {
+            depth: config.validation.max_depth,
+            values: config.validation.max_values,
+        },
+        max_body: config.validation.max_body_size,
+        druid_version: config.upstream.druid_version,
+    })
+}
+
 pub(super) fn generation(
     config: &Config,
     number: u64,
@@ -211,28 +242,12 @@ pub(super) fn generation(
     let certified = config.users.iter().cloned();
     let certified = certified.map(|user| (user.name, user.certificates, user.roles));
     let certificates = Certificates::new(certified);
+    let schemes = Schemes {
+        certificate: !certificates.is_empty(),
+        ..users.schemes()
+    };
     Ok(Generation {
-        snapshot: Arc::new(Snapshot {
-            generation: number,
-            enforcement: match config.mode {
-                Mode::Enforce => Enforcement::Enforce,
-                Mode::Audit => Enforcement::Audit,
-            },
-            schemes: Schemes {
-                certificate: !certificates.is_empty(),
-                ..users.schemes()
-            },
-            policies: PolicySet::new(config.roles.iter().cloned()),
-            rate_limits: config.rate_limits.clone(),
-            limiter: limiter.clone(),
-            schemas: Arc::new(config.validation.schemas(config.upstream.druid_version)?),
-            json: Limits {
-                depth: config.validation.max_depth,
-                values: config.validation.max_values,
-            },
-            max_body: config.validation.max_body_size,
-            druid_version: config.upstream.druid_version,
-        }),
+        snapshot: Arc::new(snapshot(config, number, schemes, limiter)?),
         users,
         certificates,
         overlords: upstream.overlords.clone(),

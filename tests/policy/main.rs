@@ -6,6 +6,7 @@
 mod druid;
 mod generate;
 mod matrix;
+mod reasons;
 mod word;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -117,15 +118,14 @@ fn specs_touch_what_the_oracle_says() {
         };
         let effects = &spec.effects;
         let is_opaque = effects.opaque.is_some();
-        let ours = policies(&grants)
-            .authorize_submission(&principal(), &spec)
-            .is_ok();
+        let set = policies(&grants);
+        let ours = set.authorize_submission(&principal(), &spec).is_ok();
+        let mut wrong = reasons::of_submission(&set, &principal(), &spec, ours);
         if ours {
             allowed += 1;
         } else {
             refused += 1;
         }
-        let mut wrong = Vec::new();
         if is_opaque != told.opaque {
             wrong.push(format!("opaque {:?}, not {}", effects.opaque, told.opaque));
         }
@@ -175,7 +175,19 @@ fn snapshot(grants: &[word::Grant], schemas: &Arc<SchemaSet>, major: u16) -> Arc
     })
 }
 
-/// Drives the pipeline: who owns what is given.
+/// The header of a request with this body.
+fn head(method: &str, target: String, body: Option<&str>) -> Head {
+    Head {
+        method: method.to_owned(),
+        target,
+        has_body: body.is_some(),
+        length: body.map(|body| body.len() as u64),
+        content_type: body.map(|_| "application/json".to_owned()),
+        is_encoded: false,
+    }
+}
+
+/// Drives the pipeline: who owns what is given. What is explained of it must be so, too.
 fn decide(
     snapshot: Arc<Snapshot>,
     method: &str,
@@ -183,14 +195,25 @@ fn decide(
     body: Option<String>,
     owner: Option<&[String]>,
 ) -> Result<(), Rejection> {
-    let head = Head {
-        method: method.to_owned(),
-        target,
-        has_body: body.is_some(),
-        length: body.as_ref().map(|body| body.len() as u64),
-        content_type: body.as_ref().map(|_| "application/json".to_owned()),
-        is_encoded: false,
-    };
+    let outcome = drive(
+        snapshot.clone(),
+        method,
+        target.clone(),
+        body.clone(),
+        owner,
+    );
+    reasons::are_those_of_the_verdict(&snapshot, method, target, body, owner, &outcome);
+    outcome
+}
+
+fn drive(
+    snapshot: Arc<Snapshot>,
+    method: &str,
+    target: String,
+    body: Option<String>,
+    owner: Option<&[String]>,
+) -> Result<(), Rejection> {
+    let head = head(method, target, body.as_deref());
     let mut step = begin(head, snapshot);
     loop {
         step = match step {

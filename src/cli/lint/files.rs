@@ -108,7 +108,7 @@ impl Search {
 }
 
 /// An error in words, without the number of the system's call.
-pub(super) fn words(error: &std::io::Error) -> String {
+pub(in crate::cli) fn words(error: &std::io::Error) -> String {
     let text = error.to_string();
     match text.split_once(" (os error") {
         Some((words, _)) => words.to_owned(),

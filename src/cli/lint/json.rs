@@ -31,7 +31,7 @@ impl Json {
     }
 }
 
-pub(super) fn kind_name(kind: SpecKind) -> &'static str {
+pub(in crate::cli) fn kind_name(kind: SpecKind) -> &'static str {
     match kind {
         SpecKind::Task => "task",
         SpecKind::Supervisor => "supervisor",

@@ -14,8 +14,11 @@ use std::process::ExitCode;
 use bytes::Bytes;
 use clap::{Args, ValueEnum, ValueHint};
 
+pub(super) use self::files::words;
 use self::files::{Input, Source};
+pub(super) use self::json::kind_name;
 use self::progress::Progress;
+pub(super) use self::text::excerpts;
 use self::work::{Judge, Outcome};
 use super::UNUSABLE;
 use super::schema::stand_in;
@@ -237,7 +240,7 @@ impl Out {
         if let Err(error) = write(text) {
             self.gone = true;
             if error.kind() != std::io::ErrorKind::BrokenPipe {
-                complain(&format!("overgate: cannot write: {}", files::words(&error)));
+                complain(&format!("overgate: cannot write: {}", words(&error)));
                 self.failed = true;
             }
         }
@@ -245,7 +248,7 @@ impl Out {
 }
 
 /// What to do about a finding, in words; `None`: nobody knows.
-fn help(finding: &Finding) -> Option<String> {
+pub(super) fn help(finding: &Finding) -> Option<String> {
     let suggestion = finding.suggestion.as_ref()?;
     let quoted = crate::finding::quote(&suggestion.text);
     if finding.edit.is_some() {

@@ -2,7 +2,6 @@
 
 use super::excerpt::{Excerpt, excerpt};
 use super::{Judged, Tell, Totals, help};
-use crate::admission::Report;
 use crate::cli::terminal::Palette;
 use crate::druid::DruidVersion;
 use crate::finding::{Finding, MOST, Severity, masked, tamed};
@@ -17,63 +16,76 @@ impl Text {
     pub(super) fn new(palette: Palette, version: DruidVersion) -> Text {
         Text { palette, version }
     }
-
-    fn finding(&self, judged: &Judged<'_>, lines: &mut Lines<'_>, told: Told<'_>) -> String {
-        let Told { finding, report } = told;
-        let palette = self.palette;
-        let title = format!("{}[{}]", name(finding.severity), finding.code);
-        let title = match finding.severity {
-            Severity::Error => palette.bad(&title),
-            Severity::Warning => palette.doubtful(&title),
-            Severity::Info => palette.guide(&title),
-        };
-        let message = palette.strong(&format!(": {}", finding.message));
-        let end = if finding.end_line == finding.line {
-            finding.end_column
-        } else {
-            usize::MAX
-        };
-        let Excerpt {
-            text,
-            indent,
-            width,
-            is_cut,
-        } = excerpt(lines.line(finding.line), finding.column, end);
-        let file = tamed(judged.shown);
-        let mut place = format!("{file}:{}:{}", finding.line, finding.column);
-        // Where the line alone does not say it.
-        if is_cut || !report.pointer.is_empty() {
-            place.push_str(&format!(" ({})", tamed(&finding.pointer)));
-        }
-        let number = finding.line.to_string();
-        let gutter = " ".repeat(number.len());
-        let (arrow, bar) = (palette.guide("-->"), palette.guide("|"));
-        let (number, equals) = (palette.guide(&number), palette.guide("="));
-        let carets = "^".repeat(width);
-        let carets = match finding.severity {
-            Severity::Error => palette.bad(&carets),
-            Severity::Warning => palette.doubtful(&carets),
-            Severity::Info => palette.guide(&carets),
-        };
-        let indent = " ".repeat(indent);
-        let mut told = format!(
-            "{title}{message}\n{gutter}{arrow} {place}\n{gutter} {bar}\n{number} {bar} {text}\n{gutter} {bar} {indent}{carets}\n"
-        );
-        let effect = finding.effect.as_ref().map(|effect| ("effect", effect));
-        let help = help(finding);
-        let help = help.as_ref().map(|help| ("help", help));
-        for (label, words) in [effect, help].into_iter().flatten() {
-            let label = palette.strong(&format!("{label}:"));
-            told.push_str(&format!("{gutter} {equals} {label} {words}\n"));
-        }
-        told
-    }
 }
 
-/// A finding, and the spec that it is about.
-struct Told<'r> {
-    finding: &'r Finding,
-    report: &'r Report,
+/// A finding with the line that it is about, of a file as a person knows it. Where `is_within`, the
+/// line alone does not say what is meant: the pointer is told too.
+fn finding(
+    palette: Palette,
+    shown: &str,
+    lines: &mut Lines<'_>,
+    finding: &Finding,
+    is_within: bool,
+) -> String {
+    let title = format!("{}[{}]", name(finding.severity), finding.code);
+    let title = match finding.severity {
+        Severity::Error => palette.bad(&title),
+        Severity::Warning => palette.doubtful(&title),
+        Severity::Info => palette.guide(&title),
+    };
+    let message = palette.strong(&format!(": {}", finding.message));
+    let end = if finding.end_line == finding.line {
+        finding.end_column
+    } else {
+        usize::MAX
+    };
+    let Excerpt {
+        text,
+        indent,
+        width,
+        is_cut,
+    } = excerpt(lines.line(finding.line), finding.column, end);
+    let file = tamed(shown);
+    let mut place = format!("{file}:{}:{}", finding.line, finding.column);
+    // Where the line alone does not say it.
+    if is_cut || is_within {
+        place.push_str(&format!(" ({})", tamed(&finding.pointer)));
+    }
+    let number = finding.line.to_string();
+    let gutter = " ".repeat(number.len());
+    let (arrow, bar) = (palette.guide("-->"), palette.guide("|"));
+    let (number, equals) = (palette.guide(&number), palette.guide("="));
+    let carets = "^".repeat(width);
+    let carets = match finding.severity {
+        Severity::Error => palette.bad(&carets),
+        Severity::Warning => palette.doubtful(&carets),
+        Severity::Info => palette.guide(&carets),
+    };
+    let indent = " ".repeat(indent);
+    let mut told = format!(
+        "{title}{message}\n{gutter}{arrow} {place}\n{gutter} {bar}\n{number} {bar} {text}\n{gutter} {bar} {indent}{carets}\n"
+    );
+    let effect = finding.effect.as_ref().map(|effect| ("effect", effect));
+    let help = help(finding);
+    let help = help.as_ref().map(|help| ("help", help));
+    for (label, words) in [effect, help].into_iter().flatten() {
+        let label = palette.strong(&format!("{label}:"));
+        told.push_str(&format!("{gutter} {equals} {label} {words}\n"));
+    }
+    told
+}
+
+/// Findings about one document, each with its line; no secret is shown.
+pub(in crate::cli) fn excerpts(
+    palette: Palette,
+    shown: &str,
+    bytes: &[u8],
+    findings: &[Finding],
+) -> Vec<String> {
+    let masked = masked(bytes);
+    let mut lines = Lines::new(&masked);
+    let told = |found| finding(palette, shown, &mut lines, found, false);
+    findings.iter().map(told).collect()
 }
 
 impl Tell for Text {
@@ -94,7 +106,15 @@ impl Tell for Text {
         let mut pieces = Vec::new();
         for report in judged.reports {
             for finding in &report.findings {
-                pieces.push(self.finding(judged, &mut lines, Told { finding, report }));
+                let is_within = !report.pointer.is_empty();
+                let judged = judged.shown;
+                pieces.push(self::finding(
+                    self.palette,
+                    judged,
+                    &mut lines,
+                    finding,
+                    is_within,
+                ));
             }
             let is_error = |finding: &&Finding| finding.severity == Severity::Error;
             if report.findings.iter().filter(is_error).count() >= MOST {

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde_json::{Map, Value, json};
 
-use crate::admission::BodyProblem;
+use crate::admission::{BodyProblem, Rejection};
 use crate::finding::Finding;
 use crate::quota::RateLimit;
 use crate::telemetry::Stage;
@@ -33,6 +33,28 @@ pub(super) struct Problem {
     pub(super) stage: Stage,
     /// The request's body was not read to its end.
     pub(super) closes: bool,
+}
+
+/// What a client is told of a rejection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The status of the answer.
+    pub status: u16,
+    /// Its `errorCode`.
+    pub code: &'static str,
+    /// Its `errorMessage`.
+    pub message: String,
+}
+
+impl From<Rejection> for Refusal {
+    fn from(rejection: Rejection) -> Refusal {
+        let problem = Problem::from(rejection);
+        Refusal {
+            status: problem.status.as_u16(),
+            code: problem.code,
+            message: problem.message,
+        }
+    }
 }
 
 /// The body of a problem, in either form.
