@@ -18,6 +18,11 @@ const LONGEST: usize = 64 * 1024;
 const MOST_TOKENS: usize = 10_000;
 const DEEPEST: usize = 8;
 
+/// The longest chain of operators at one depth. The parser makes a tree of it that is as deep as the
+/// chain is long, and who visits or drops a tree takes as much of the stack: with all depths that are
+/// allowed some 400 nodes, of which a thread's two MiB hold more in a debug build.
+const LONGEST_CHAIN: usize = 50;
+
 /// What a statement writes and reads.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Tables {
@@ -59,9 +64,19 @@ pub(super) fn tables(sql: &str) -> Option<Tables> {
     }
     let end = at_top(rest, |word| word.value.eq_ignore_ascii_case("PARTITIONED"));
     let (query, tail) = rest.split_at(end.unwrap_or(rest.len()));
-    let selects =
-        |token: &Token| matches!(token, Token::Word(word) if word.keyword == Keyword::SELECT);
-    if tail.iter().any(selects) {
+    // A granularity and columns: names, calls and what is in them.
+    let queries = [
+        Keyword::SELECT,
+        Keyword::WITH,
+        Keyword::VALUES,
+        Keyword::EXISTS,
+        Keyword::IN,
+    ];
+    let is_plain = |token: &Token| match token {
+        Token::Word(word) => !queries.iter().any(|query| is_bare(word, *query)),
+        _ => true,
+    };
+    if !tail.iter().all(is_plain) {
         return None;
     }
     let dialect = GenericDialect {};
@@ -93,15 +108,37 @@ fn tokens(sql: &str) -> Option<Vec<Token>> {
             .iter()
             .any(|blank| *token == Token::Whitespace(blank.clone()))
     });
-    let mut depth = 0_usize;
+    // The length of the chain at each depth that is open; queries that are joined have one of theirs.
+    let mut chains = vec![0_usize];
+    let mut sets = 0_usize;
     let is_plain = |token: &Token| {
         match token {
-            Token::LParen => depth += 1,
-            Token::RParen => depth = depth.saturating_sub(1),
+            Token::LParen => chains.push(0),
+            Token::RParen => {
+                chains.pop();
+                if chains.is_empty() {
+                    return false;
+                }
+            }
+            Token::Comma => {
+                if let Some(chain) = chains.last_mut() {
+                    *chain = 0;
+                }
+            }
+            Token::Word(word) if joins(word) => sets += 1,
+            token if nests(token) => {
+                if let Some(chain) = chains.last_mut() {
+                    *chain += 1;
+                }
+            }
             _ => {}
         }
-        depth <= DEEPEST
+        chains.len() <= DEEPEST + 1
+            && sets <= LONGEST_CHAIN
+            && chains.last().is_some_and(|chain| *chain <= LONGEST_CHAIN)
             && match token {
+                // A table by its name alone is a query too.
+                Token::Word(word) if is_bare(word, Keyword::TABLE) => false,
                 Token::Word(word) => matches!(word.quote_style, None | Some('"')),
                 Token::SingleQuotedString(text) => !text.contains('\\'),
                 Token::Number(_, _)
@@ -125,6 +162,51 @@ fn tokens(sql: &str) -> Option<Vec<Token>> {
             }
     };
     (tokens.len() <= MOST_TOKENS && tokens.iter().all(is_plain)).then_some(tokens)
+}
+
+/// Does it put a query beside another?
+fn joins(word: &Word) -> bool {
+    let sets = [Keyword::UNION, Keyword::INTERSECT, Keyword::EXCEPT];
+    sets.into_iter().any(|set| is_bare(word, set))
+}
+
+/// Does it make the tree of an expression deeper?
+fn nests(token: &Token) -> bool {
+    match token {
+        Token::Word(word) => {
+            let operators = [
+                Keyword::AND,
+                Keyword::OR,
+                Keyword::NOT,
+                Keyword::XOR,
+                Keyword::IS,
+                Keyword::IN,
+                Keyword::LIKE,
+                Keyword::BETWEEN,
+                Keyword::SIMILAR,
+                Keyword::CASE,
+                Keyword::AT,
+                Keyword::COLLATE,
+                Keyword::INTERVAL,
+                Keyword::OVERLAPS,
+                Keyword::PRIOR,
+            ];
+            operators
+                .into_iter()
+                .any(|operator| is_bare(word, operator))
+        }
+        Token::SingleQuotedString(_)
+        | Token::Number(_, _)
+        | Token::Comma
+        | Token::LParen
+        | Token::RParen => false,
+        // Of what passes these are operators; a period makes a longer name.
+        _ => true,
+    }
+}
+
+fn is_bare(word: &Word, keyword: Keyword) -> bool {
+    word.quote_style.is_none() && word.keyword == keyword
 }
 
 fn word(rest: &mut &[Token]) -> Option<Keyword> {
@@ -172,10 +254,10 @@ fn overwrite(rest: &mut &[Token]) -> Option<()> {
         Keyword::WHERE => {
             let begins = |word: &Word| matches!(word.keyword, Keyword::SELECT | Keyword::WITH);
             let (condition, query) = more.split_at(at_top(more, begins)?);
-            let holds = condition
-                .iter()
-                .any(|token| matches!(token, Token::Word(word) if begins(word)));
-            if holds {
+            let dialect = GenericDialect {};
+            let mut parser = Parser::new(&dialect).with_tokens(condition.to_vec());
+            let condition = parser.parse_expr().ok()?;
+            if parser.next_token().token != Token::EOF || condition.visit(&mut NoQuery).is_break() {
                 return None;
             }
             *rest = query;
@@ -221,6 +303,17 @@ fn sources(query: &Query) -> Option<Vec<String>> {
     };
     reading.read(&body)?;
     Some(reading.found)
+}
+
+/// Breaks at a query.
+struct NoQuery;
+
+impl Visitor for NoQuery {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
+        ControlFlow::Break(())
+    }
 }
 
 #[derive(Default)]
@@ -383,6 +476,26 @@ mod tests {
                 None,
             ),
             (
+                "REPLACE INTO a OVERWRITE WHERE x >= 1 TABLE c UNION ALL SELECT * FROM b PARTITIONED BY ALL",
+                None,
+            ),
+            (
+                "REPLACE INTO a OVERWRITE WHERE x >= 1 (TABLE c) UNION ALL SELECT * FROM b",
+                None,
+            ),
+            (
+                "REPLACE INTO a OVERWRITE WHERE x >= 1 VALUES (1) UNION ALL SELECT * FROM b",
+                None,
+            ),
+            (
+                "INSERT INTO a SELECT * FROM b PARTITIONED BY DAY CLUSTERED BY x IN (TABLE c)",
+                None,
+            ),
+            (
+                "INSERT INTO a SELECT * FROM b PARTITIONED BY TIME_FLOOR(__time, 'PT1H') CLUSTERED BY x, y",
+                Some(("a", &["b"])),
+            ),
+            (
                 "INSERT INTO EXTERN(local(exportPath => '/x')) AS CSV SELECT * FROM b",
                 None,
             ),
@@ -405,6 +518,19 @@ mod tests {
     }
 
     #[test]
+    fn the_longest_chains_at_all_depths_are_read() {
+        let mut inner = "1".to_owned();
+        for _ in 0..DEEPEST {
+            inner = format!("({inner}{})", "+1".repeat(LONGEST_CHAIN));
+        }
+        let sql = format!(
+            "INSERT INTO a SELECT {inner} FROM b{}",
+            " UNION ALL SELECT 1".repeat(49)
+        );
+        assert!(tables(&sql).is_some());
+    }
+
+    #[test]
     fn what_was_made_to_cost_is_not_read() {
         for sql in [
             format!(
@@ -421,6 +547,22 @@ mod tests {
                 "INSERT INTO a SELECT CASE {} END FROM b",
                 "CASE WHEN 1 THEN ".repeat(2_000)
             ),
+            format!(
+                "INSERT INTO a SELECT 1 FROM b WHERE x=1{}",
+                " AND x=1".repeat(2_400)
+            ),
+            format!(
+                "INSERT INTO a SELECT 1 FROM b WHERE f(1,2){}",
+                " AND f(1,2)".repeat(900)
+            ),
+            format!("INSERT INTO a SELECT 1{} FROM b", "+1".repeat(4_900)),
+            format!(
+                "INSERT INTO a SELECT 1 FROM b{}",
+                " UNION ALL SELECT 1".repeat(1_600)
+            ),
+            format!("INSERT INTO a SELECT - {} 1 FROM b", "- ".repeat(4_000)),
+            format!("INSERT INTO a SELECT x {} FROM b", "IS NULL ".repeat(3_000)),
+            format!("INSERT INTO a SELECT x{} FROM b", ".y".repeat(4_000)),
         ] {
             assert_eq!(tables(&sql), None, "{}", &sql[..40]);
         }
