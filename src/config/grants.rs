@@ -9,7 +9,7 @@ use crate::route::Action;
 use crate::spec::types;
 
 /// Input sources that reach something outside of Druid: hosts, buckets, paths?
-const INPUTS: [(&str, [bool; 3]); 15] = [
+const INPUTS: [(&str, [bool; 3]); 19] = [
     ("local", [false, false, true]),
     ("http", [true, false, true]),
     ("hdfs", [true, false, true]),
@@ -17,7 +17,7 @@ const INPUTS: [(&str, [bool; 3]); 15] = [
     ("google", [false, true, true]),
     ("azure", [false, true, true]),
     ("azureStorage", [false, true, true]),
-    ("oss", [false, true, true]),
+    ("oss", [true, true, true]),
     ("sql", [true, false, false]),
     ("kafka", [true, false, false]),
     ("kinesis", [true, false, false]),
@@ -25,6 +25,12 @@ const INPUTS: [(&str, [bool; 3]); 15] = [
     ("delta", [false, false, false]),
     ("iceberg", [false, false, false]),
     ("generator", [false, false, false]),
+    // What formats reach: registries of schemas, descriptors by an address, jars.
+    ("schema_registry", [true, false, false]),
+    ("descriptor", [false, false, false]),
+    ("jar", [false, false, false]),
+    // Where the rows of a query are written as files.
+    ("export", [false, false, false]),
 ];
 
 pub(super) fn grant(table: Table<'_, '_>, actions: Option<Vec<Action>>) -> Option<Grant> {

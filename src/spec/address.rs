@@ -55,6 +55,14 @@ pub(super) fn host_and_port(text: &str) -> Option<String> {
     is_host.then(|| host.to_ascii_lowercase())
 }
 
+/// The host of an address, or of what is one but for its scheme.
+pub(super) fn host_of(text: &str) -> Option<String> {
+    match text.contains("://") {
+        true => address(text).map(|at| at.host),
+        false => host_and_port(text.split('/').next().unwrap_or_default()),
+    }
+}
+
 /// Bucket and key of an object's address. A bucket has no port and no user.
 pub(super) fn object(uri: &str, schemes: &[&str], depth: usize) -> Option<(String, String)> {
     let (scheme, rest) = uri.split_once("://")?;

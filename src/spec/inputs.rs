@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 
 use super::Reader;
-use super::address::{address, host_and_port, object};
+use super::address::{address, host_of, object};
 use super::effects::{Input, Opaque, Place};
 use crate::druid::DataSource;
 use crate::json::{Kind, Node};
@@ -17,22 +17,46 @@ use crate::json::{Kind, Node};
 /// More places than a list of files has had; of an input with more it is not told what it reaches.
 const MOST_PLACES: usize = 100_000;
 
+/// More inputs than a spec has ever combined; each is held against every grant.
+const MOST_INPUTS: usize = 200;
+
 /// How deep `combining` sources are followed: the reader holds the whole document to 64.
 const DEEPEST: usize = 64;
 
 /// What was found about one input.
 #[derive(Default)]
-struct Reach {
+pub(super) struct Reach {
     hosts: BTreeSet<String>,
     buckets: BTreeSet<String>,
     paths: BTreeSet<Place>,
-    is_odd: bool,
+    /// Is there something in it that cannot be told?
+    pub(super) is_odd: bool,
 }
 
 impl Reach {
+    /// One of which nothing can be told.
+    pub(super) fn odd() -> Reach {
+        Reach {
+            is_odd: true,
+            ..Reach::default()
+        }
+    }
+
+    pub(super) fn host(&mut self, host: String) {
+        if self.hosts.len() < MOST_PLACES {
+            self.hosts.insert(host);
+        } else {
+            self.is_odd = true;
+        }
+    }
+
     fn path(&mut self, text: impl Into<String>, is_prefix: bool) {
-        let text = text.into();
-        self.paths.insert(Place { text, is_prefix });
+        if self.paths.len() < MOST_PLACES {
+            let text = text.into();
+            self.paths.insert(Place { text, is_prefix });
+        } else {
+            self.is_odd = true;
+        }
     }
 }
 
@@ -129,7 +153,7 @@ impl Reader {
                 for uri in texts(node.get("uris"), &mut reach.is_odd) {
                     match address(&uri) {
                         Some(at) if matches!(at.scheme, "http" | "https") => {
-                            reach.hosts.insert(at.host);
+                            reach.host(at.host);
                             reach.path(if at.path.is_empty() { "/" } else { at.path }, false);
                         }
                         _ => reach.is_odd = true,
@@ -138,7 +162,11 @@ impl Reader {
             }
             "s3" => bucket(node, &mut reach, &["s3"], 1),
             "google" => bucket(node, &mut reach, &["gs"], 1),
-            "oss" => bucket(node, &mut reach, &["oss"], 1),
+            "oss" => {
+                bucket(node, &mut reach, &["oss"], 1);
+                let endpoint = node.at(&["properties", "endpoint"]);
+                named_host(endpoint, &mut reach);
+            }
             "azure" => bucket(node, &mut reach, &["azure"], 1),
             "azureStorage" => bucket(node, &mut reach, &["azureStorage"], 2),
             "hdfs" => hdfs(node, &mut reach),
@@ -181,71 +209,25 @@ impl Reader {
         }
     }
 
-    /// What a stream's supervisor reads.
-    pub(super) fn stream_input(&mut self, io: Option<Node<'_>>, type_id: &str) {
-        let mut reach = Reach::default();
-        let io = io.filter(|io| io.kind() == Kind::Object);
-        match (type_id, io) {
-            ("kafka", Some(io)) => {
-                let properties = io.get("consumerProperties");
-                let servers = properties.and_then(|map| map.get("bootstrap.servers"));
-                match servers.and_then(Node::as_str) {
-                    Some(servers) => {
-                        for server in servers.split(',') {
-                            match host_and_port(server.trim()) {
-                                Some(host) => drop(reach.hosts.insert(host)),
-                                None => reach.is_odd = true,
-                            }
-                        }
-                    }
-                    None => reach.is_odd = true,
-                }
-                // Both can name other servers.
-                let provider = properties.and_then(|map| map.get("druid.dynamic.config.provider"));
-                let overrides = io.get("configOverrides").filter(|value| !value.is_null());
-                reach.is_odd |= overrides.is_some();
-                if let Some(provider) = provider.filter(|provider| !provider.is_null()) {
-                    reach.is_odd |= !is_harmless(provider);
-                }
-            }
-            ("kinesis", Some(io)) => {
-                let endpoint = io.get("endpoint").and_then(Node::as_str);
-                match endpoint.and_then(|text| host_of(&text)) {
-                    Some(host) => drop(reach.hosts.insert(host)),
-                    None => reach.is_odd = true,
-                }
-            }
-            _ => reach.is_odd = true,
-        }
-        self.input(type_id, reach);
-    }
-
-    fn input(&mut self, type_id: &str, reach: Reach) {
+    /// Notes an input.
+    pub(super) fn input(&mut self, type_id: &str, reach: Reach) {
         let Reach {
             hosts,
             buckets,
             paths,
             is_odd,
         } = reach;
-        let is_told = !is_odd && paths.len() <= MOST_PLACES;
         let input = Input {
             type_id: type_id.to_owned(),
             hosts: hosts.into_iter().collect(),
             buckets: buckets.into_iter().collect(),
-            paths: paths.into_iter().take(MOST_PLACES).collect(),
-            is_told,
+            paths: paths.into_iter().collect(),
+            is_told: !is_odd,
         };
-        if !self.inputs.contains(&input) {
+        if self.inputs.len() == MOST_INPUTS {
+            self.opaque(Opaque::Input);
+        } else if !self.inputs.contains(&input) {
             self.inputs.push(input);
-        }
-    }
-}
-
-impl Reach {
-    fn odd() -> Reach {
-        Reach {
-            is_odd: true,
-            ..Reach::default()
         }
     }
 }
@@ -268,14 +250,6 @@ fn texts(node: Option<Node<'_>>, is_odd: &mut bool) -> Vec<String> {
     match node.kind() {
         Kind::Array => node.elements().filter_map(text).collect(),
         _ => text(node).into_iter().collect(),
-    }
-}
-
-/// The host of an address, or of what is one but for its scheme.
-fn host_of(text: &str) -> Option<String> {
-    match text.contains("://") {
-        true => address(text).map(|at| at.host),
-        false => host_and_port(text.split('/').next().unwrap_or_default()),
     }
 }
 
@@ -309,20 +283,24 @@ fn bucket(node: Node<'_>, reach: &mut Reach, schemes: &[&str], depth: usize) {
             None => reach.is_odd = true,
         }
     }
+    reach.is_odd |= reach.buckets.is_empty();
     // Where S3 is asked for instead of at AWS, and by way of whom.
-    for (holder, key) in [("endpointConfig", "url"), ("proxyConfig", "host")] {
-        let Some(holder) = node.get(holder).filter(|value| !value.is_null()) else {
-            continue;
-        };
-        let Some(value) = holder.get(key).filter(|value| !value.is_null()) else {
-            reach.is_odd |= key == "host";
-            continue;
-        };
-        let host = value.as_str().and_then(|text| host_of(&text));
-        match host {
-            Some(host) => drop(reach.hosts.insert(host)),
+    named_host(node.at(&["endpointConfig", "url"]), reach);
+    if let Some(proxy) = node.get("proxyConfig").filter(|value| !value.is_null()) {
+        match proxy.get("host").filter(|host| !host.is_null()) {
+            Some(host) => named_host(Some(host), reach),
             None => reach.is_odd = true,
         }
+    }
+}
+
+fn named_host(node: Option<Node<'_>>, reach: &mut Reach) {
+    let Some(node) = node.filter(|value| !value.is_null()) else {
+        return;
+    };
+    match node.as_str().and_then(|text| host_of(&text)) {
+        Some(host) => reach.host(host),
+        None => reach.is_odd = true,
     }
 }
 
@@ -331,15 +309,18 @@ fn hdfs(node: Node<'_>, reach: &mut Reach) {
     let mut has_default = false;
     for text in texts(node.get("paths"), &mut reach.is_odd) {
         for path in text.split(',') {
-            // Hadoop expands these; an empty one is the working directory.
-            if path.trim().is_empty() || path.contains(['{', '}', '\\', '[', ']']) {
+            // Hadoop expands some of these, and to its paths `?` and `#` are letters like any other; an
+            // empty one is the working directory.
+            if path.trim().is_empty()
+                || path.contains(['{', '}', '\\', '[', ']', '?', '#', '@', '%'])
+            {
                 reach.is_odd = true;
                 continue;
             }
             let path = path.trim();
             if let Some(at) = address(path) {
                 reach.is_odd |= at.scheme != "hdfs";
-                reach.hosts.insert(at.host);
+                reach.host(at.host);
                 reach.path(at.path, false);
             } else if path.starts_with('/') && !path.starts_with("//") {
                 has_default = true;
@@ -357,6 +338,8 @@ fn local(node: Node<'_>, reach: &mut Reach) {
     let folder = node.get("baseDir").filter(|value| !value.is_null());
     for path in [folder, node.get("files")] {
         for path in texts(path, &mut reach.is_odd) {
+            // Jackson cuts blanks off.
+            reach.is_odd |= path.trim_matches(|character: char| character <= ' ') != path;
             reach.path(path, false);
         }
     }
@@ -371,7 +354,7 @@ fn sql(node: Node<'_>, reach: &mut Reach) {
     let at = uri.strip_prefix("jdbc:").and_then(address);
     match at {
         Some(at) if matches!(at.scheme, "mysql" | "mariadb" | "postgresql") => {
-            reach.hosts.insert(at.host);
+            reach.host(at.host);
         }
         _ => reach.is_odd = true,
     }
@@ -382,15 +365,4 @@ fn sql(node: Node<'_>, reach: &mut Reach) {
     let is_there = |node: Option<Node<'_>>| node.is_some_and(|value| !value.is_null());
     reach.is_odd |= is_there(config.and_then(|config| config.get("dbcp")));
     reach.is_odd |= is_there(node.at(&["database", "driverClassName"]));
-}
-
-/// Does a provider of consumer properties leave the servers alone? Of the two that Druid has, one
-/// holds them itself, the other names environment variables for them.
-fn is_harmless(provider: Node<'_>) -> bool {
-    let map = match type_of(provider).as_deref() {
-        Some("mapString") => provider.get("config"),
-        Some("environment") => provider.get("variables"),
-        _ => return false,
-    };
-    map.is_none_or(|map| map.is_null() || map.get("bootstrap.servers").is_none())
 }

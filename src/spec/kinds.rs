@@ -4,6 +4,7 @@
 //! tables is opaque.
 
 use super::effects::{Effects, Opaque};
+use super::inputs::Reach;
 use super::{Reader, slots, sql};
 use crate::druid::{DataSource, SupervisorId};
 use crate::finding::{Code, Finding, quote};
@@ -190,8 +191,11 @@ impl Reader {
                 self.required_datasource(root, &["spec", "destination", "dataSource"])
             }
             Some("taskReport" | "durableStorage") => "__query_select".parse().ok(),
-            // Writes files, to wherever the spec says.
-            Some("export") => "__query_export".parse().ok(),
+            // Writes files, to wherever the spec says: a grant must say so.
+            Some("export") => {
+                self.input("export", Reach::odd());
+                "__query_export".parse().ok()
+            }
             Some(_) | None => {
                 self.opaque(Opaque::Query);
                 None
@@ -312,7 +316,17 @@ impl Reader {
             let is_reserved = RESERVED
                 .iter()
                 .any(|prefix| id.as_str().starts_with(prefix));
-            if is_reserved && STREAMS.contains(&type_id) {
+            let is_derived = effects.writes.iter().any(|datasource| {
+                let id = id.as_str();
+                match type_id {
+                    "autocompact" => id == format!("autocompact__{datasource}"),
+                    "scheduled_batch" => {
+                        id.starts_with(&format!("scheduled_batch__{datasource}__"))
+                    }
+                    _ => false,
+                }
+            });
+            if is_reserved && !is_derived {
                 let message = format!(
                     "The id {} begins with a prefix that Druid gives out",
                     quote(id.as_str())

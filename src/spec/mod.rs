@@ -6,12 +6,14 @@
 
 mod address;
 mod effects;
+mod formats;
 mod inputs;
 mod kinds;
 mod query;
 mod slots;
 mod sql;
 mod stored;
+mod streams;
 mod walk;
 mod within;
 

@@ -196,7 +196,7 @@ fn supervisor_bodies_of_the_bypass_list() {
                 br#"{"type":"scheduled_batch","dataSource":"a","spec":{"query":"REPLACE INTO b"}}"#,
                 "scheduled_batch writes a ids a opaque Sql",
             ),
-            ("S5", br#"{"type":"NoopSupervisorSpec","dataSources":["a"],"id":"autocompact__b"}"#, "noop-supervisor"),
+            ("S5", br#"{"type":"NoopSupervisorSpec","dataSources":["a"],"id":"autocompact__b"}"#, "noop-supervisor reserved-id"),
             ("S6", br#"{"type":"kafka","dataSchema":{"dataSource":"a"}}"#, "kafka writes a ids a"),
             ("printed back", br#"{"type":"kafka","spec":{"dataSchema":{"dataSource":"a"}},"dataSchema":{"dataSource":"a"}}"#, "kafka writes a ids a"),
             ("reserved", br#"{"type":"kafka","id":"autocompact__b","dataSchema":{"dataSource":"a"}}"#, "reserved-id"),

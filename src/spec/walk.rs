@@ -19,7 +19,8 @@ use crate::json::{Elements, Entries, Kind, Node};
 
 /// Fields that Druid reads as lists, whose elements may be strings or objects: a dimension, a
 /// flattened field or a column may be written as its name. The list itself is not polymorphic.
-const LISTS: [&str; 5] = [
+const LISTS: [&str; 6] = [
+    "dataSources",
     "dimensions",
     "dimensionExclusions",
     "fields",
@@ -122,6 +123,7 @@ impl<'d> Level<'d> {
 enum InputField {
     InputSource,
     Firehose,
+    Format,
 }
 
 impl InputField {
@@ -130,6 +132,7 @@ impl InputField {
             _ if matches!(place, Place::Free | Place::Context) => None,
             "inputSource" => Some(InputField::InputSource),
             "firehose" => Some(InputField::Firehose),
+            "inputFormat" | "parser" => Some(InputField::Format),
             _ => None,
         }
     }
@@ -180,6 +183,7 @@ impl Reader {
             match field {
                 Some(InputField::InputSource) => self.input_source(node),
                 Some(InputField::Firehose) => self.firehose(node),
+                Some(InputField::Format) => self.format(node),
                 None => {}
             }
             levels.push(Level::of(node, place));

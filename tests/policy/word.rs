@@ -394,11 +394,16 @@ fn stream(kind: &str, parts: &Value, touch: &mut Touch) {
         match kind {
             "kafka" => kafka(io, &mut reach),
             "kinesis" => {
-                if let Some(host) = io
-                    .get("endpoint")
-                    .and_then(Value::as_str)
-                    .and_then(bare_host)
-                {
+                let text = |name| io.get(name).and_then(Value::as_str);
+                // Without an endpoint it is that of the region, and Druid has one for that too.
+                let host = match text("endpoint") {
+                    Some(endpoint) => bare_host(endpoint),
+                    None => Some(format!(
+                        "kinesis.{}.amazonaws.com",
+                        text("region").unwrap_or("us-east-1")
+                    )),
+                };
+                if let Some(host) = host {
                     reach.hosts.push(host);
                     reach.told = true;
                 }
@@ -449,6 +454,10 @@ fn controller(body: &Value, touch: &mut Touch) {
             "taskReport" | "durableStorage" => touch.writes_named("__query_select"),
             "export" => {
                 touch.writes_named("__query_export");
+                touch.inputs.push(Reach {
+                    kind: "export".to_owned(),
+                    ..Reach::default()
+                });
                 let provider = field(destination, "exportStorageProvider").map_or("", type_id);
                 if !["local", "s3", "google"].contains(&provider) {
                     touch.opaque = true;
@@ -1199,8 +1208,18 @@ impl Grant {
 
 impl InputRule {
     fn admits(&self, reach: &Reach) -> bool {
+        // The host of a bucket is its cloud's own, unless the input names one: then a rule that lists
+        // anything must list that too.
+        let clouds = ["s3", "google", "azure", "azureStorage", "oss"];
+        let is_cloud = clouds.contains(&self.kind.as_str());
+        let lists = self.buckets.is_some() || self.prefixes.is_some();
+        let hosts = match (is_cloud, reach.hosts.is_empty()) {
+            (true, true) => reach.told || self.hosts.is_none(),
+            (true, false) if lists && self.hosts.is_none() => false,
+            _ => within(&self.hosts, &reach.hosts, reach.told, matches_pattern),
+        };
         self.kind == reach.kind
-            && within(&self.hosts, &reach.hosts, reach.told, matches_pattern)
+            && hosts
             && within(&self.buckets, &reach.buckets, reach.told, matches_pattern)
             && within(&self.prefixes, &reach.paths, reach.told, covers)
     }
@@ -1755,7 +1774,10 @@ mod tests {
             kinesis(json!("https://K.example.com:443/")).inputs[0].hosts,
             ["k.example.com"]
         );
-        assert!(!kinesis(Value::Null).inputs[0].told);
+        assert_eq!(
+            kinesis(Value::Null).inputs[0].hosts,
+            ["kinesis.us-east-1.amazonaws.com"]
+        );
         let rabbit = json!({"type": "rabbit", "spec": {"dataSchema": {"dataSource": "wiki"}, "ioConfig": {}}});
         assert!(!check(Kind::Supervisor, rabbit, &["wiki"], &[], false).inputs[0].told);
     }
