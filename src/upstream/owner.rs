@@ -206,6 +206,7 @@ impl Owners {
         match answer.head.status {
             StatusCode::OK => Ok(Some(answer)),
             StatusCode::NOT_FOUND => Ok(None),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(Failure::Login),
             _ => Err(Failure::Unexpected),
         }
     }

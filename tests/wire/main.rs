@@ -12,6 +12,7 @@ mod support;
 
 mod edge;
 mod examples;
+mod login;
 mod process;
 mod signals;
 mod slow;
