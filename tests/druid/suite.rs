@@ -438,6 +438,20 @@ async fn rest(suite: &Suite) {
             .status,
         200
     );
+    audited(suite).await;
+    let sample = json!({
+        "type": "index",
+        "spec": {
+            "dataSchema": {"dataSource": "wiki_sample", "timestampSpec": {"column": "time"}, "dimensionsSpec": {}},
+            "ioConfig": {
+                "type": "index",
+                "inputSource": {"type": "inline", "data": "{\"time\":\"2026-01-01T00:00:00Z\"}"},
+                "inputFormat": {"type": "json"},
+            },
+        },
+    });
+    let sampled = suite.post_json("/sampler", sample.to_string()).await;
+    assert_eq!(sampled.status, 200, "{}", sampled.text());
     assert_eq!(suite.get("/supervisor").await.json(), json!([]));
     assert_eq!(suite.get("/supervisor/history").await.status, 200);
     for path in ["", "/status", "/health", "/stats", "/history"] {
@@ -464,4 +478,31 @@ async fn rest(suite: &Suite) {
         suite.post("/supervisor/suspendAll").await.json(),
         json!({"status": "success"})
     );
+}
+
+/// Druid's audit names who logged in at the gateway, whatever a client says of itself.
+async fn audited(suite: &Suite) {
+    let (operator, password) = suite.logins.operator;
+    let mut set = Call::new("POST", &api("/worker"))
+        .login(operator, password)
+        .json(r#"{"type":"default"}"#);
+    for name in [
+        "X-Druid-Author",
+        "X-Druid-Comment",
+        "X-Forwarded-User",
+        "X-Forwarded-For",
+        "Proxy-Authorization",
+        "Cookie",
+    ] {
+        set = set.header(name, "mallory");
+    }
+    let set = suite.send(set).await;
+    assert_eq!(set.status, 200, "{}", set.text());
+    assert_eq!(suite.get("/worker").await.json()["type"], "default");
+    let history = suite.get("/worker/history").await;
+    let change = &history.json()[0]["auditInfo"];
+    assert_eq!(change["author"], operator, "{}", history.text());
+    assert_eq!(change["comment"], "", "{}", history.text());
+    assert_eq!(change["ip"], "127.0.0.1");
+    assert!(!history.text().contains("mallory"), "{}", history.text());
 }
