@@ -2,10 +2,10 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test audit test-druid dist
+.PHONY: help setup demo test audit test-druid test-druid-security dist
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
 
 setup: ## install what building needs (cmake for Pingora's zlib), or print the command that does
 	@scripts/setup build
@@ -22,6 +22,9 @@ audit: setup ## licences, bans and sources of all dependencies
 
 test-druid: ## the suite against real Druid: make test-druid DRUID=33.0.0
 	@scripts/test-druid $(or $(DRUID),28.0.0)
+
+test-druid-security: ## the suite against real Druid with its basic security on
+	@scripts/test-druid 28.0.0 security
 
 dist: setup ## the binary that is shipped (fat LTO, some eight minutes)
 	@cargo build --profile dist

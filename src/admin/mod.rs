@@ -123,14 +123,20 @@ fn is_allowed<B>(request: &Request<B>, token: Option<&str>) -> bool {
         .is_some_and(|sent| sent.ct_eq(token.as_bytes()).into())
 }
 
-/// Ready: not stopping, and some Overlord leads.
+/// Ready: not stopping, some Overlord leads, and it takes the gateway's login.
 fn ready(readings: &Readings, verbose: bool) -> Response<Full<Bytes>> {
+    let login = match readings.login {
+        Some(true) => "login",
+        Some(false) => "login: Druid refuses the gateway's own credentials",
+        None => "login: no leader was asked yet",
+    };
     let checks = [
         ("serving", !readings.draining),
         (
             "leader",
             readings.overlords.iter().any(|(_, _, leads)| *leads),
         ),
+        (login, readings.login == Some(true)),
     ];
     let all = checks.iter().all(|(_, good)| *good);
     let status = if all {
@@ -160,6 +166,7 @@ fn status(readings: &Readings) -> Response<Full<Bytes>> {
         "configGeneration": readings.generation,
         "configReloadFailed": readings.reload_failed,
         "overlords": overlords,
+        "loginAccepted": readings.login,
         "connections": readings.connections,
         "limiterKeys": readings.limiter_keys,
         "bodyMemoryBytes": readings.body_bytes,
@@ -223,40 +230,40 @@ mod tests {
 
     #[tokio::test]
     async fn ready_means_serving_with_a_leader() {
-        let overlord = |leads| vec![("a:1".to_owned(), "leading", leads)];
-        let cases = [
+        let refused = "[+] serving\n[+] leader\n[-] login: Druid refuses the gateway's own \
+                       credentials\nnot ready\n";
+        let unasked = "[+] serving\n[+] leader\n[-] login: no leader was asked yet\nnot ready\n";
+        for (leads, login, draining, status, body) in [
+            (true, Some(true), false, 200, "ok\n"),
+            (true, Some(false), false, 503, refused),
+            (true, None, false, 503, unasked),
             (
-                Readings {
-                    overlords: overlord(true),
-                    ..Readings::default()
-                },
-                200,
-            ),
-            (
-                Readings {
-                    overlords: overlord(false),
-                    ..Readings::default()
-                },
+                false,
+                Some(true),
+                false,
                 503,
+                "[+] serving\n[-] leader\n[+] login\nnot ready\n",
             ),
-            (Readings::default(), 503),
             (
-                Readings {
-                    overlords: overlord(true),
-                    draining: true,
-                    ..Readings::default()
-                },
+                true,
+                Some(true),
+                true,
                 503,
+                "[-] serving\n[+] leader\n[+] login\nnot ready\n",
             ),
-        ];
-        for (readings, status) in cases {
-            assert_eq!(
-                ask(readings.clone(), None, "/readyz", "").await.0,
-                status,
-                "{readings:?}"
-            );
+        ] {
+            let readings = Readings {
+                overlords: vec![("a:1".to_owned(), "leading", leads)],
+                login,
+                draining,
+                ..Readings::default()
+            };
+            let told = ask(readings.clone(), None, "/readyz", "").await;
+            assert_eq!(told, (status, body.to_owned()));
             assert_eq!(ask(readings, None, "/livez", "").await.0, 200);
         }
+        let nothing = ask(Readings::default(), None, "/readyz", "").await;
+        assert_eq!(nothing.0, 503);
     }
 
     #[tokio::test]

@@ -46,7 +46,16 @@ const ACTIONS: [&str; 22] = [
 #[derive(Debug, Default)]
 pub(super) struct Workers {
     config: Option<String>,
-    history: Vec<(Timestamp, String)>,
+    history: Vec<Change>,
+}
+
+/// One of them.
+#[derive(Debug)]
+struct Change {
+    time: Timestamp,
+    config: String,
+    author: String,
+    comment: String,
 }
 
 impl Workers {
@@ -105,7 +114,16 @@ impl Workers {
         let config = format!(
             "{{\"type\":\"default\",\"selectStrategy\":{strategy},\"autoScaler\":{scaler}}}"
         );
-        self.history.push((now, config.clone()));
+        let said = |name: &str| {
+            let value = call.headers.get(name).and_then(|value| value.to_str().ok());
+            value.unwrap_or_default().to_owned()
+        };
+        self.history.push(Change {
+            time: now,
+            config: config.clone(),
+            author: said("x-druid-author"),
+            comment: said("x-druid-comment"),
+        });
         let surplus = self.history.len().saturating_sub(LONGEST_HISTORY);
         self.history.drain(..surplus);
         self.config = Some(config);
@@ -131,11 +149,13 @@ impl Workers {
             .history
             .iter()
             .take(most)
-            .map(|(time, config)| {
+            .map(|change| {
                 format!(
-                    "{{\"key\":\"worker.config\",\"type\":\"worker.config\",\"auditInfo\":{{\"author\":\"\",\"comment\":\"\",\"ip\":\"127.0.0.1\"}},\"payload\":{},\"auditTime\":\"{}\"}}",
-                    quote(config),
-                    iso(*time)
+                    "{{\"key\":\"worker.config\",\"type\":\"worker.config\",\"auditInfo\":{{\"author\":{},\"comment\":{},\"ip\":\"127.0.0.1\"}},\"payload\":{},\"auditTime\":\"{}\"}}",
+                    quote(&change.author),
+                    quote(&change.comment),
+                    quote(&change.config),
+                    iso(change.time)
                 )
             })
             .collect();

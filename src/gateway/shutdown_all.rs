@@ -120,6 +120,10 @@ async fn each_task(
         if let Some(problem) = refused_by_druid(&told.head, &told.body) {
             return Err(Box::new(problem));
         }
+        // The list is our own question, not the client's.
+        if told.head.status == StatusCode::FORBIDDEN {
+            return Err(Box::new(Problem::upstream_login()));
+        }
         let tasks = match told.head.status {
             StatusCode::OK => serde_json::from_slice::<Vec<Listed>>(&told.body).ok(),
             _ => None,

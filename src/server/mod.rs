@@ -147,6 +147,7 @@ impl admin::Source for State {
                     (node.authority(), state.name(), leader == Some(index))
                 })
                 .collect(),
+            login: generation.overlords.login(),
             connections: self.listener.connections(),
             limiter_keys: self.limiter.len(),
             logins: self.gateway.remembered_logins(),

@@ -16,6 +16,8 @@ use super::{Outcome, Stage};
 pub struct Readings {
     /// Per Overlord: its address, its state's name, does it lead?
     pub overlords: Vec<(String, &'static str, bool)>,
+    /// Does the leader take the gateway's login? `None`: it was not asked yet.
+    pub login: Option<bool>,
     /// Per file of certificates: when the first certificate in it ends, in Unix seconds.
     pub certificates: Vec<(String, i64)>,
     /// Client connections that are open.
@@ -335,6 +337,13 @@ fn readings(registry: &Registry) -> Vec<Read> {
                 "Access log lines that were dropped",
             ),
             |now| float(now.dropped_lines),
+        ),
+        (
+            gauge(
+                "overgate_upstream_login_refused",
+                "1 while Druid refuses the gateway's own credentials",
+            ),
+            |now| f64::from(u8::from(now.login == Some(false))),
         ),
         (
             gauge("overgate_draining", "1 while the gateway stops"),

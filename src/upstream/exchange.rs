@@ -64,6 +64,9 @@ pub enum Failure {
     /// An answer that this question does not have.
     #[error("the Overlord's answer is not one to this question")]
     Unexpected,
+    /// The gateway's own login was refused, or may not ask this.
+    #[error("the Overlord refuses the gateway's own account")]
+    Login,
     /// There is no memory for the answer now.
     #[error("there is no memory for the Overlord's answer")]
     NoMemory,

@@ -83,6 +83,8 @@ pub struct Overlords {
     trust: Trust,
     addresses: attempt::Addresses,
     view: watch::Sender<LeaderView>,
+    /// Did the leader take the gateway's login? `None`: it was not asked yet.
+    login: watch::Sender<Option<bool>>,
     wake: Vec<Notify>,
     jitter: Mutex<u64>,
 }
@@ -100,6 +102,7 @@ impl Overlords {
             trust,
             addresses: attempt::Addresses::new(nodes),
             view: watch::Sender::new(LeaderView::new(nodes)),
+            login: watch::Sender::new(None),
             wake: std::iter::repeat_with(Notify::new).take(nodes).collect(),
             jitter: Mutex::new(seed | 1),
             settings,
@@ -109,6 +112,11 @@ impl Overlords {
     /// What is known of the nodes now.
     pub fn view(&self) -> LeaderView {
         self.view.borrow().clone()
+    }
+
+    /// Did the leader take the gateway's login when it was asked last? `None`: it was not yet.
+    pub fn login(&self) -> Option<bool> {
+        *self.login.borrow()
     }
 
     /// The nodes, in the view's order.

@@ -207,6 +207,7 @@ impl Owners {
         match answer.head.status {
             StatusCode::OK => Ok(Some(answer)),
             StatusCode::NOT_FOUND => Ok(None),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(Failure::Login),
             _ => Err(Failure::Unexpected),
         }
     }

@@ -12,6 +12,10 @@ use super::{Overlords, Request, SendError};
 /// Answered without credentials, and locally by every node (`RedirectFilter`).
 const IS_LEADER: &str = "/druid/indexer/v1/isLeader";
 
+/// Answered locally, too, but only once Druid has taken the login: 401 without, 403 to an account
+/// without rights (run on 28.0.0 with its basic security).
+const LEADER: &str = "/druid/indexer/v1/leader";
+
 /// Two probes of one node are at least this far apart, however often somebody asks for one.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
 
@@ -61,6 +65,9 @@ impl Overlords {
                 }
                 changed
             });
+            if state == NodeState::Leading {
+                self.try_login(index).await;
+            }
             sleep(SHORTEST_PAUSE).await;
             let mut pause = self.settings.probe_interval;
             if self.view.borrow().leader().is_none() {
@@ -109,7 +116,44 @@ impl Overlords {
     /// # Errors
     /// It cannot be asked at all.
     async fn sight(self: &Arc<Self>, index: usize) -> Result<NodeState, SendError> {
-        let request = Request::get(IS_LEADER);
+        Ok(match self.status(index, IS_LEADER).await? {
+            None => NodeState::Silent,
+            Some(StatusCode::OK) => NodeState::Leading,
+            Some(StatusCode::NOT_FOUND | StatusCode::SERVICE_UNAVAILABLE) => NodeState::Following,
+            Some(_) => NodeState::Unreachable,
+        })
+    }
+
+    /// Does the leader take the gateway's login? `/isLeader` tells everybody who leads, so that a
+    /// wrong password would show in nothing but the answers to clients.
+    async fn try_login(self: &Arc<Self>, index: usize) {
+        // Who says nothing, says nothing about the login.
+        let Ok(Some(status)) = self.status(index, LEADER).await else {
+            return;
+        };
+        let accepted = status != StatusCode::UNAUTHORIZED;
+        let before = self.login.send_replace(Some(accepted));
+        let Some(node) = self.settings.nodes.get(index) else {
+            return;
+        };
+        let overlord = node.authority();
+        if !accepted && before != Some(false) {
+            tracing::warn!(overlord, "Druid refuses the gateway's own credentials");
+        } else if accepted && before == Some(false) {
+            tracing::info!(overlord, "Druid takes the gateway's own credentials");
+        }
+    }
+
+    /// The status of a GET; `None`: no answer in time.
+    ///
+    /// # Errors
+    /// It cannot be asked at all.
+    async fn status(
+        self: &Arc<Self>,
+        index: usize,
+        target: &str,
+    ) -> Result<Option<StatusCode>, SendError> {
+        let request = Request::get(target);
         let deadline = Instant::now() + PATIENCE;
         let sent = match self.connect(index, deadline).await {
             Ok(connected) => self.send(connected, &request, deadline).await,
@@ -117,7 +161,7 @@ impl Overlords {
         };
         let mut answer = match sent {
             Ok(answer) => answer,
-            Err(SendError::Late) => return Ok(NodeState::Silent),
+            Err(SendError::Late) => return Ok(None),
             Err(error @ (SendError::NotSent(_) | SendError::NotFound(_) | SendError::Cut(_))) => {
                 return Err(error);
             }
@@ -125,11 +169,7 @@ impl Overlords {
         let status = answer.head.status;
         // Read to the end, so that the connection can serve the next probe.
         let _ = timeout(PATIENCE, answer.whole(4 << 10)).await;
-        Ok(match status {
-            StatusCode::OK => NodeState::Leading,
-            StatusCode::NOT_FOUND | StatusCode::SERVICE_UNAVAILABLE => NodeState::Following,
-            _ => NodeState::Unreachable,
-        })
+        Ok(Some(status))
     }
 }
 

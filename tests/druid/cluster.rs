@@ -8,6 +8,16 @@ use std::process::{Command, Stdio};
 pub struct Cluster {
     folder: tempfile::TempDir,
     nodes: Vec<SocketAddr>,
+    admin: Option<String>,
+}
+
+/// Whom the Overlords ask who they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Security {
+    /// Nobody.
+    Off,
+    /// Everybody: Druid's own basic security.
+    Basic,
 }
 
 fn script(name: &str) -> PathBuf {
@@ -17,15 +27,17 @@ fn script(name: &str) -> PathBuf {
 }
 
 impl Cluster {
-    pub fn start(version: &str) -> Cluster {
+    pub fn start(version: &str, security: Security) -> Cluster {
         let folder = tempfile::tempdir().expect("a folder");
         let mut cluster = Cluster {
             folder,
             nodes: Vec::new(),
+            admin: None,
         };
         let status = Command::new(script("up"))
             .arg(version)
             .arg(cluster.folder.path())
+            .args((security == Security::Basic).then_some("basic"))
             .status();
         assert!(
             status.expect("the script runs").success(),
@@ -40,7 +52,20 @@ impl Cluster {
                 .expect("told");
             cluster.nodes.push(address.parse().expect("an address"));
         }
+        if security == Security::Basic {
+            let password = std::fs::read_to_string(cluster.folder.path().join("admin.password"));
+            cluster.admin = Some(password.expect("written"));
+        }
         cluster
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The login of whoever may do everything at Druid itself; anything where nobody is asked.
+    pub fn admin(&self) -> (&str, &str) {
+        ("admin", self.admin.as_deref().unwrap_or("nobody asks"))
     }
 
     pub fn addresses(&self) -> Vec<SocketAddr> {

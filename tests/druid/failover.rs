@@ -158,7 +158,8 @@ pub async fn run(gateway: SocketAddr, cluster: &Cluster) {
         for _ in 0..4 {
             let back = tokio::time::timeout(crate::support::PATIENCE, async {
                 loop {
-                    let call = Call::get(&api("/waitingTasks"));
+                    let (admin, password) = cluster.admin();
+                    let call = Call::get(&api("/waitingTasks")).login(admin, password);
                     if let Ok(Ok(answer)) =
                         tokio::time::timeout(Duration::from_secs(2), call.send(old)).await
                         && answer.status == 307

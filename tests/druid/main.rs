@@ -19,15 +19,17 @@ mod support;
 #[path = "../wire/process.rs"]
 mod process;
 
+mod account;
 mod cluster;
 mod failover;
 mod suite;
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use cluster::Cluster;
+use cluster::{Cluster, Security};
 use overgate::demo;
 use process::Process;
 use support::rig::{PASSWORD, Rig, users};
@@ -44,9 +46,21 @@ const EXAMPLE: suite::Logins = suite::Logins {
     reader: ("etl", "change me"),
 };
 
+/// `[upstream] credentials`, or nothing.
+fn credentials(password: Option<&Path>) -> String {
+    password.map_or_else(String::new, |file| {
+        let (name, file) = (account::NAME, file.display());
+        format!("credentials = {{ username = \"{name}\", password = \"file:{file}\" }}\n")
+    })
+}
+
 /// The built binary, as an operator starts it.
-async fn shipped_example(overlords: &[SocketAddr], version: &str) -> (Process, tempfile::TempDir) {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+async fn shipped_example(
+    overlords: &[SocketAddr],
+    version: &str,
+    password: Option<&Path>,
+) -> (Process, tempfile::TempDir) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"));
     let path = path.join("config/examples/two-overlords.toml");
     let mut text = std::fs::read_to_string(path).expect("shipped");
     let [first, second] = overlords else {
@@ -60,6 +74,10 @@ async fn shipped_example(overlords: &[SocketAddr], version: &str) -> (Process, t
         ("127.0.0.1:8090", first.to_string()),
         ("127.0.0.1:8091", second.to_string()),
         ("28.0.0", version.to_owned()),
+        (
+            "[upstream]\n",
+            format!("[upstream]\n{}", credentials(password)),
+        ),
     ] {
         assert_eq!(
             text.matches(shipped).count(),
@@ -80,18 +98,23 @@ async fn shipped_example(overlords: &[SocketAddr], version: &str) -> (Process, t
 async fn gateway(
     overlords: &[SocketAddr],
     version: &str,
+    password: Option<&Path>,
 ) -> (SocketAddr, tokio::task::JoinHandle<bool>) {
     let list: Vec<String> = overlords
         .iter()
         .map(|address| format!("\"http://{address}\""))
         .collect();
     let text = format!(
-        "[listener]\naddress = \"127.0.0.1:0\"\n[admin]\naddress = \"127.0.0.1:0\"\n[telemetry]\naccess_log = \"off\"\n[upstream]\noverlords = [{}]\ndruid_version = \"{version}\"\n{}",
+        "[listener]\naddress = \"127.0.0.1:0\"\n[admin]\naddress = \"127.0.0.1:0\"\n[telemetry]\naccess_log = \"off\"\n[upstream]\noverlords = [{}]\ndruid_version = \"{version}\"\n{}{}",
         list.join(", "),
+        credentials(password),
         users()
     );
-    let config = overgate::config::Config::from_toml(&text, &|_| Err("no secrets".to_owned()))
-        .expect("good");
+    let resolve = |reference: &str| {
+        let path = reference.strip_prefix("file:").ok_or("no file")?;
+        std::fs::read_to_string(path).map_err(|error| error.to_string())
+    };
+    let config = overgate::config::Config::from_toml(&text, &resolve).expect("good");
     let server = overgate::server::Server::new(config, None)
         .await
         .expect("a gateway");
@@ -112,31 +135,68 @@ async fn embedded() {
 async fn embedded_behind_the_shipped_example() {
     let rig = Rig::start().await;
     let overlords: Vec<SocketAddr> = rig.nodes.iter().map(demo::Node::address).collect();
-    let (example, _folder) = shipped_example(&overlords, "28.0.0").await;
+    let (example, _folder) = shipped_example(&overlords, "28.0.0", None).await;
     suite::run(example.address, EXAMPLE, "28.0.0").await;
+}
+
+/// Prints how long something took since `begun`.
+fn part(name: &str, begun: Instant) {
+    println!("{name}: {:.1} s", begun.elapsed().as_secs_f64());
+}
+
+/// The version that the environment names.
+fn version() -> Option<String> {
+    let version = std::env::var("OVERGATE_DRUID").ok();
+    if version.is_none() {
+        eprintln!("SKIPPED: OVERGATE_DRUID is not set, no real Druid is asked");
+    }
+    version
+}
+
+/// The failover, through a gateway without limits: its clients submit as fast as they can.
+async fn fail_over(cluster: &Cluster, version: &str, password: Option<&Path>) {
+    let (address, serving) = gateway(&cluster.addresses(), version, password).await;
+    let begun = Instant::now();
+    failover::run(address, cluster).await;
+    part("failover", begun);
+    serving.abort();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn real_druid() {
-    let Ok(version) = std::env::var("OVERGATE_DRUID") else {
-        eprintln!("SKIPPED: OVERGATE_DRUID is not set, no real Druid is asked");
-        return;
-    };
-    let part =
-        |name: &str, begun: Instant| println!("{name}: {:.1} s", begun.elapsed().as_secs_f64());
-    let now = Instant::now;
-    let begun = now();
-    let cluster = Cluster::start(&version);
+    let Some(version) = version() else { return };
+    let begun = Instant::now();
+    let cluster = Cluster::start(&version, Security::Off);
     part("cluster", begun);
-    let begun = now();
-    let (example, _folder) = shipped_example(&cluster.addresses(), &version).await;
+    let begun = Instant::now();
+    let (example, _folder) = shipped_example(&cluster.addresses(), &version, None).await;
     suite::run(example.address, EXAMPLE, &version).await;
     part("suite", begun);
     drop(example);
-    // The example's limit is for people; these clients submit as fast as they can.
-    let (address, serving) = gateway(&cluster.addresses(), &version).await;
-    let begun = now();
-    failover::run(address, &cluster).await;
-    part("failover", begun);
+    fail_over(&cluster, &version, None).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn secured_druid() {
+    let Some(version) = version() else { return };
+    let all = Instant::now();
+    let cluster = Cluster::start(&version, Security::Basic);
+    part("cluster", all);
+    let overlords = cluster.addresses();
+    let begun = Instant::now();
+    account::is_refused(&overlords, &version, &cluster).await;
+    let password = account::create(&cluster);
+    part("account", begun);
+    let begun = Instant::now();
+    let (example, _folder) = shipped_example(&overlords, &version, Some(&password)).await;
+    suite::run(example.address, EXAMPLE, &version).await;
+    part("suite", begun);
+    drop(example);
+    let begun = Instant::now();
+    let (address, serving) = gateway(&overlords, &version, Some(&password)).await;
+    account::permissions(address, RIG, &cluster).await;
     serving.abort();
+    part("permissions", begun);
+    fail_over(&cluster, &version, Some(&password)).await;
+    part("secured, all", all);
 }

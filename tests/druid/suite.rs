@@ -201,21 +201,42 @@ async fn submissions(suite: &Suite, version: &str) {
     assert_eq!(suite.post("/task/suite-nothing/shutdown").await.status, 404);
 }
 
+/// Druid fails a task that begins in the moment in which another gives its slot back ("Unable to
+/// pick a free slot, this should never happen"; run on 28.0.0).
+async fn nothing_runs(suite: &Suite) {
+    eventually_slowly(async || {
+        for state in ["running", "pending", "waiting"] {
+            let list = suite.get(&format!("/tasks?state={state}")).await;
+            if list.status != 200 || list.json() != json!([]) {
+                return None;
+            }
+        }
+        Some(())
+    })
+    .await;
+}
+
 async fn lists(suite: &Suite) {
+    nothing_runs(suite).await;
     for id in ["suite-l1", "suite-l2", "suite-l3", "suite-l4"] {
         let body =
             json!({"type": "noop", "id": id, "dataSource": "wiki_lists", "runTime": 600_000})
                 .to_string();
         assert_eq!(suite.post_json("/task", body).await.status, 200);
     }
+    // Two of each, and each once: while a task goes from one list to the other it can be in both.
     eventually_slowly(async || {
-        (ids(&suite
-            .get("/runningTasks?datasource=wiki_lists")
-            .await
-            .json())
-        .len()
-            == 2)
-            .then_some(())
+        let mut all = std::collections::BTreeSet::new();
+        for state in ["running", "pending"] {
+            let path = format!("/tasks?state={state}&datasource=wiki_lists");
+            let list = suite.get(&path).await.json();
+            let of = ids(&list);
+            if of.len() != 2 {
+                return None;
+            }
+            all.extend(of.into_iter().map(str::to_owned));
+        }
+        (all.len() == 4).then_some(())
     })
     .await;
     let of = async |path: &str| {
@@ -359,18 +380,7 @@ async fn ingestion(suite: &Suite, version: &str) {
             "tuningConfig": {"type": "index_parallel"},
         },
     });
-    // Druid fails a task that begins in the moment in which another gives its slot back ("Unable to
-    // pick a free slot, this should never happen"; run on 28.0.0).
-    eventually_slowly(async || {
-        for state in ["running", "pending", "waiting"] {
-            let list = suite.get(&format!("/tasks?state={state}")).await;
-            if list.status != 200 || list.json() != json!([]) {
-                return None;
-            }
-        }
-        Some(())
-    })
-    .await;
+    nothing_runs(suite).await;
     let accepted = suite.post_json("/task", spec.to_string()).await;
     assert_eq!(
         (accepted.status, accepted.json()),
@@ -438,6 +448,20 @@ async fn rest(suite: &Suite) {
             .status,
         200
     );
+    audited(suite).await;
+    let sample = json!({
+        "type": "index",
+        "spec": {
+            "dataSchema": {"dataSource": "wiki_sample", "timestampSpec": {"column": "time"}, "dimensionsSpec": {}},
+            "ioConfig": {
+                "type": "index",
+                "inputSource": {"type": "inline", "data": "{\"time\":\"2026-01-01T00:00:00Z\"}"},
+                "inputFormat": {"type": "json"},
+            },
+        },
+    });
+    let sampled = suite.post_json("/sampler", sample.to_string()).await;
+    assert_eq!(sampled.status, 200, "{}", sampled.text());
     assert_eq!(suite.get("/supervisor").await.json(), json!([]));
     assert_eq!(suite.get("/supervisor/history").await.status, 200);
     for path in ["", "/status", "/health", "/stats", "/history"] {
@@ -464,4 +488,31 @@ async fn rest(suite: &Suite) {
         suite.post("/supervisor/suspendAll").await.json(),
         json!({"status": "success"})
     );
+}
+
+/// Druid's audit names who logged in at the gateway, whatever a client says of itself.
+async fn audited(suite: &Suite) {
+    let (operator, password) = suite.logins.operator;
+    let mut set = Call::new("POST", &api("/worker"))
+        .login(operator, password)
+        .json(r#"{"type":"default"}"#);
+    for name in [
+        "X-Druid-Author",
+        "X-Druid-Comment",
+        "X-Forwarded-User",
+        "X-Forwarded-For",
+        "Proxy-Authorization",
+        "Cookie",
+    ] {
+        set = set.header(name, "mallory");
+    }
+    let set = suite.send(set).await;
+    assert_eq!(set.status, 200, "{}", set.text());
+    assert_eq!(suite.get("/worker").await.json()["type"], "default");
+    let history = suite.get("/worker/history").await;
+    let change = &history.json()[0]["auditInfo"];
+    assert_eq!(change["author"], operator, "{}", history.text());
+    assert_eq!(change["comment"], "", "{}", history.text());
+    assert_eq!(change["ip"], "127.0.0.1");
+    assert!(!history.text().contains("mallory"), "{}", history.text());
 }

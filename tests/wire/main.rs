@@ -13,6 +13,7 @@ mod support;
 mod canaries;
 mod edge;
 mod examples;
+mod login;
 mod process;
 mod signals;
 mod slow;

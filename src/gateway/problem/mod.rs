@@ -211,6 +211,7 @@ impl Problem {
                     "The Overlord did not answer in time"
                 },
             ),
+            Failure::Login => Problem::upstream_login(),
             Failure::NoMemory => BodyProblem::from(NoMemory).into(),
             Failure::TooLarge | Failure::Unexpected => Problem::unexpected_answer(),
         }
@@ -235,13 +236,13 @@ impl Problem {
         )
     }
 
-    /// Druid refused the gateway's own login.
+    /// Druid refused the gateway's own login, or what the gateway has to ask for itself.
     pub(super) fn upstream_login() -> Problem {
         Problem::new(
             StatusCode::BAD_GATEWAY,
             "overgateUpstreamLogin",
             Stage::Upstream,
-            "Druid refused the gateway's own credentials; tell whoever runs the gateway",
+            "Druid refused the gateway's own account; tell whoever runs the gateway",
         )
     }
 
