@@ -148,3 +148,39 @@ async fn real_specs_arrive_byte_for_byte() {
         documents.len()
     );
 }
+
+#[test]
+fn what_is_sealed_is_json_of_the_same_shape() {
+    let Some(documents) = documents() else { return };
+    fn shape(value: &Value) -> String {
+        match value {
+            Value::Object(map) => {
+                let entries: Vec<_> = map
+                    .iter()
+                    .map(|(key, value)| format!("{key}:{}", shape(value)))
+                    .collect();
+                format!("{{{}}}", entries.join(","))
+            }
+            Value::Array(list) => {
+                let elements: Vec<_> = list.iter().map(shape).collect();
+                format!("[{}]", elements.join(","))
+            }
+            _ => "x".to_owned(),
+        }
+    }
+    let mut sealed = 0;
+    for (name, _, body) in &documents {
+        let Some(shown) = overgate::finding::sealed(body) else {
+            continue;
+        };
+        sealed += 1;
+        let before: Value = serde_json::from_slice(body).expect(name);
+        let after: Value = serde_json::from_slice(&shown).expect(name);
+        assert_eq!(shape(&before), shape(&after), "{name}");
+    }
+    println!(
+        "{sealed} of {} documents hold something to hide",
+        documents.len()
+    );
+    assert!(sealed > 0 && sealed < documents.len() / 3, "{sealed}");
+}

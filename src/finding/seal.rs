@@ -28,14 +28,22 @@ pub fn sealed(text: &[u8]) -> Option<Vec<u8>> {
     changed.then_some(shown)
 }
 
+/// What the values of an array or object are.
+#[derive(Clone, Copy, Default)]
+struct Inside {
+    is_secret: bool,
+    /// Names of variables and the like: whatever they stand for, they are none.
+    is_exempt: bool,
+}
+
 fn seal(text: &[u8], shown: &mut Vec<u8>, depth: usize) -> bool {
     shown.reserve(text.len());
     let mut changed = false;
     let mut rest = text;
-    // Whether the value that follows is a secret; inside of one, for each array and object that is
-    // open, whether its values are.
-    let mut is_secret = false;
-    let mut open: Vec<bool> = Vec::new();
+    // Of the value that follows, and of those of each array and object that is open.
+    let mut value = Inside::default();
+    let mut open: Vec<Inside> = Vec::new();
+    let mut is_formula = false;
     while let Some((&byte, after)) = rest.split_first() {
         match byte {
             b'"' => {
@@ -45,13 +53,21 @@ fn seal(text: &[u8], shown: &mut Vec<u8>, depth: usize) -> bool {
                 if is_key {
                     let inside = open.last().copied().unwrap_or_default();
                     let name = unescaped(string);
-                    is_secret = !DESCRIBING.contains(&&*name) && (inside || is_secret_name(&name));
+                    let is_secret = inside.is_secret || is_secret_name(&name);
+                    let is_exempt = inside.is_exempt || DESCRIBING.contains(&&*name);
+                    value = Inside {
+                        is_secret: is_secret && !is_exempt,
+                        is_exempt: is_exempt && name != "type",
+                    };
+                    is_formula = matches!(&*name, "expression" | "expr");
                 }
                 shown.push(b'"');
-                if !is_key && is_secret && !string.is_empty() {
+                if is_key || value.is_exempt && !value.is_secret && !open.is_empty() {
+                    shown.extend_from_slice(string);
+                } else if value.is_secret && !string.is_empty() || holds_key(string) {
                     shown.extend_from_slice(MASK.as_bytes());
                     changed = true;
-                } else if is_key {
+                } else if is_formula {
                     shown.extend_from_slice(string);
                 } else {
                     changed |= seal_string(string, shown, depth);
@@ -59,13 +75,16 @@ fn seal(text: &[u8], shown: &mut Vec<u8>, depth: usize) -> bool {
                 shown.push(b'"');
                 continue;
             }
-            b'[' | b'{' => open.push(is_secret),
+            b'[' | b'{' => open.push(value),
             b']' | b'}' => {
                 open.pop();
-                is_secret = open.last().copied().unwrap_or_default();
+                value = open.last().copied().unwrap_or_default();
             }
-            b',' => is_secret = open.last().copied().unwrap_or_default(),
-            b'-' | b'0'..=b'9' if is_secret => {
+            b',' => {
+                value = open.last().copied().unwrap_or_default();
+                is_formula = false;
+            }
+            b'-' | b'0'..=b'9' if value.is_secret => {
                 let is_part =
                     |byte: &u8| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
                 let end = rest.iter().position(|byte| !is_part(byte));
@@ -84,6 +103,12 @@ fn seal(text: &[u8], shown: &mut Vec<u8>, depth: usize) -> bool {
     changed
 }
 
+/// Is there a private key in PEM in a text?
+fn holds_key(string: &[u8]) -> bool {
+    const END: &[u8] = b"PRIVATE KEY-----";
+    string.windows(END.len()).any(|words| words == END)
+}
+
 fn unescaped(string: &[u8]) -> Cow<'_, str> {
     let name = String::from_utf8_lossy(string);
     if !name.contains('\\') {
@@ -97,11 +122,17 @@ fn unescaped(string: &[u8]) -> Cow<'_, str> {
 
 /// A string that is no secret by its name: what it carries, and if it is JSON itself what is in that.
 fn seal_string(string: &[u8], shown: &mut Vec<u8>, depth: usize) -> bool {
-    let is_json = matches!(string.first(), Some(b'{' | b'['));
-    if is_json && depth > 0 && string.contains(&b'\\') {
+    // JSON, or a text with JSON in it: the statement of a query names its inputs so.
+    let has_quotes = string.windows(2).any(|bytes| bytes == b"\\\"");
+    if has_quotes && depth > 0 {
         let text = unescaped(string);
         let mut inside = Vec::new();
-        let changed = seal(text.as_bytes(), &mut inside, depth - 1);
+        let mut changed = seal(text.as_bytes(), &mut inside, depth - 1);
+        let mut outside = Vec::new();
+        // What is no JSON in it, as in any other text.
+        if !changed && seal_text(text.as_bytes(), &mut outside) {
+            (changed, inside) = (true, outside);
+        }
         // As before, where nothing changed: its escapes may be others than ours.
         let written = changed.then(|| serde_json::to_string(&String::from_utf8_lossy(&inside)));
         match written {
@@ -116,6 +147,11 @@ fn seal_string(string: &[u8], shown: &mut Vec<u8>, depth: usize) -> bool {
         }
         return changed;
     }
+    seal_text(string, shown)
+}
+
+/// A text without what it carries.
+fn seal_text(string: &[u8], shown: &mut Vec<u8>) -> bool {
     let mut at = 0;
     for secret in secrets_in(string) {
         let is_query = secret
@@ -144,7 +180,7 @@ fn signs(query: &[u8]) -> bool {
             .next()
             .unwrap_or_default();
         let name = String::from_utf8_lossy(name).to_ascii_lowercase();
-        name.contains("sig") || is_secret_name(&name)
+        name.contains("sig") || name.contains("auth") || name == "code" || is_secret_name(&name)
     })
 }
 
@@ -209,6 +245,33 @@ mod tests {
                 ),
             ),
             (r#"{"id":"a","b":[1,2,{"c":"d"}]}"#, None),
+            (
+                r#"{"type":"environment","variables":{"sasl.jaas.config":"JAAS","x":["secret"]},"pwd":"x"}"#,
+                Some(
+                    r#"{"type":"environment","variables":{"sasl.jaas.config":"JAAS","x":["secret"]},"pwd":"<masked by overgate>"}"#,
+                ),
+            ),
+            (
+                r#"{"sasl.oauthbearer.token.endpoint.url":"https://h/x"}"#,
+                None,
+            ),
+            (r#"{"expression":"concat('token: ', \"a\")"}"#, None),
+            (
+                r#"{"query":"INSERT INTO a SELECT \"x\" FROM TABLE(EXTERN('{\"type\":\"s3\",\"properties\":{\"secretAccessKey\":\"t\"}}'))"}"#,
+                Some(
+                    r#"{"query":"INSERT INTO a SELECT \"x\" FROM TABLE(EXTERN('{\"type\":\"s3\",\"properties\":{\"secretAccessKey\":\"<masked by overgate>\"}}'))"}"#,
+                ),
+            ),
+            (
+                r#"{"ssl.keystore.key":"x","a":"-----BEGIN PRIVATE KEY-----\nx\n-----END PRIVATE KEY-----"}"#,
+                Some(r#"{"ssl.keystore.key":"<masked by overgate>","a":"<masked by overgate>"}"#),
+            ),
+            (
+                r#"{"headers":{"X-Auth":"x"},"fs.azure.sas.container":"y"}"#,
+                Some(
+                    r#"{"headers":{"X-Auth":"<masked by overgate>"},"fs.azure.sas.container":"<masked by overgate>"}"#,
+                ),
+            ),
         ] {
             let sealed = sealed(text.as_bytes());
             let sealed = sealed.as_deref().map(String::from_utf8_lossy);

@@ -28,10 +28,14 @@ const PIECES: &[&str] = &[
     "userinfo",
     "cookie",
     "jaas",
+    "keystorekey",
 ];
 
 /// Whole names.
-const NAMES: &[&str] = &["pwd", "pass", "sas", "key"];
+const NAMES: &[&str] = &["pwd", "pass", "sas", "key", "headers"];
+
+/// Words of names.
+const WORDS: &[&str] = &["sas"];
 
 /// A slip away from these is one too: who misspells it has a secret all the same.
 const MISSPELLED: &[&str] = &["password", "secret", "passphrase", "credentials"];
@@ -40,7 +44,7 @@ const MISSPELLED: &[&str] = &["password", "secret", "passphrase", "credentials"]
 const HARMLESS: &[&str] = &["tokenize"];
 
 /// Below a secret these say how it is found, and not what it is: `{"type": "environment", "variable": …}`.
-pub(super) const DESCRIBING: &[&str] = &["type", "variable"];
+pub(super) const DESCRIBING: &[&str] = &["type", "variable", "variables"];
 
 /// Do values under this name stay unsaid?
 pub fn is_secret_name(name: &str) -> bool {
@@ -52,9 +56,18 @@ pub fn is_secret_name(name: &str) -> bool {
         };
         MISSPELLED.iter().any(comes_near)
     };
+    let is_word = |word: &str| {
+        let word = word.to_ascii_lowercase();
+        WORDS.contains(&&*word) || is_slip(&word)
+    };
+    // An address is told without what it carries.
+    let is_address = plain.ends_with("url") || plain.ends_with("uri");
+    if is_address {
+        return false;
+    }
     NAMES.contains(&&*plain)
         || is_slip(&plain)
-        || words(name).any(|word| is_slip(&word.to_ascii_lowercase()))
+        || words(name).any(is_word)
         || PIECES.iter().any(|piece| plain.contains(piece))
             && !HARMLESS.iter().any(|piece| plain.contains(piece))
 }
@@ -80,7 +93,8 @@ fn words(name: &str) -> impl Iterator<Item = &str> {
 /// Does a value with this pointer stay unsaid?
 pub(super) fn is_secret(pointer: &str) -> bool {
     let last = pointer.rsplit('/').next().unwrap_or_default();
-    pointer.split('/').any(is_secret_name) && !DESCRIBING.contains(&last)
+    let describes = DESCRIBING.contains(&last) || pointer.contains("/variables/");
+    pointer.split('/').any(is_secret_name) && !describes
 }
 
 /// Is there a secret somewhere in this value?
@@ -297,6 +311,7 @@ mod tests {
             "type",
             "secureConnection",
             "passedRows",
+            "sasl.oauthbearer.token.endpoint.url",
         ] {
             assert!(!is_secret_name(name), "{name}");
         }

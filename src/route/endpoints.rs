@@ -30,7 +30,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
     )
     .repeat(Repeat::Yes),
     get("/task/{task}/log", Op::TaskLog, Origin::Task).query(&["offset"]),
-    get("/task/{task}/reports", Op::TaskReports, Origin::Task),
+    get("/task/{task}/reports", Op::TaskReports, Origin::Task).reads(Disclosure::Payload),
     get("/tasks", Op::ListTasks, Origin::Query)
         .reads(Disclosure::TaskList)
         .query(&["state", "datasource", "createdTimeInterval", "max", "type"]),

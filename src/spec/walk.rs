@@ -200,7 +200,8 @@ impl Reader {
                     && !self.is_full() =>
             {
                 let message = "This is a mask that the gateway has put over a secret";
-                let finding = Finding::new(Code::MaskedSecret, node, message);
+                // Said of the place and not of the value, which is no secret.
+                let finding = Finding::about_key(Code::MaskedSecret, node, message);
                 self.report(finding.effect(
                     "Druid would take it for the secret; write the secret itself, or a provider that finds it",
                 ));

@@ -150,6 +150,7 @@ fn specs_touch_what_the_oracle_says() {
             ));
         }
     }
+    assert!(allowed > 15_000 && refused > 15_000, "{allowed} {refused}");
     println!("{SPECS} specs: {allowed} allowed, {refused} refused, refused anyway {anyway:?}");
     assert!(
         differences.is_empty(),

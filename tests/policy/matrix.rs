@@ -105,7 +105,9 @@ fn page() -> String {
          test from the same functions that decide, and the test fails when a cell changes.\n\n\
          * `yes`: forwarded. Where the column *datasource* says `answer`, the answer is reduced to what may be read.\n\
          * `403`: refused at the stage `authorize`, with the action and the datasource that are missing.\n\
-         * `404`: refused at the stage `owner`: what is somebody else's is as unknown as what does not exist.\n\
+         * `404`: refused at the stage `owner`: what is somebody else's is as unknown as what does not exist. \
+         (Who submits a supervisor under an id that is somebody else's is told 403, and under a task's id that exists \
+         what Druid says: an id cannot be taken and hidden at once.)\n\
          * `never`: refused at the stage `standing`: for Druid's own processes.\n\n\
          A submission counts every datasource that the spec reads (`read`) and writes (`submit`), its type and its inputs: \
          see `task_types` and `inputs` in [config/overgate.toml](../config/overgate.toml).\n\n",
