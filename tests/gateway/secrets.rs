@@ -33,6 +33,15 @@ async fn filled() -> Rig {
 name = "keeper"
 password = "{hash}"
 roles = ["wiki-reader", "wiki-keeper"]
+[[user]]
+name = "blind"
+password = "{hash}"
+roles = ["wiki-blind"]
+[[role]]
+name = "wiki-blind"
+[[role.grant]]
+actions = ["manage"]
+datasources = ["wiki*"]
 [[role]]
 name = "wiki-keeper"
 [[role.grant]]
@@ -99,6 +108,10 @@ async fn payloads_lose_their_secrets() {
             .await;
         assert_eq!(answer.status, 200, "{}", answer.text());
         assert!(!answer.text().contains(SECRET), "{}", answer.text());
+        // Who may not read it is told no more than that it was done.
+        let path = format!("/supervisor/wiki_b/{act}");
+        let answer = rig.post("blind", &path, String::new()).await;
+        assert_eq!(answer.text(), r#"{"id":"wiki_b"}"#);
     }
 }
 
