@@ -66,7 +66,7 @@ fn beyond_the_text(config: &Config) -> (Vec<String>, Vec<String>) {
     let tls = listener_tls(&config.listener);
     let trust = Trust::read(&upstream_tls(&config.upstream));
     let now = wall_clock();
-    let mut warnings = Vec::new();
+    let mut warnings: Vec<String> = config.warnings().collect();
     if let Ok(Some(tls)) = &tls {
         warnings.extend(tls.files().warnings(now));
     }

@@ -279,6 +279,20 @@ impl Config {
         sections::read(text, sections::Purpose::Serve(resolve))
     }
 
+    /// What does not stop it and is hardly meant: a sentence for each user that nobody can log in
+    /// as, which may be one that was taken out of the htpasswd file.
+    pub fn warnings(&self) -> impl Iterator<Item = String> + '_ {
+        let users = self.users.iter().filter(|user| {
+            user.password.is_none() && user.api_keys.is_empty() && user.certificates.is_empty()
+        });
+        users.map(|user| {
+            format!(
+                "nobody can log in as user `{}`: it has no password, no line in an htpasswd file, no API key and no certificate",
+                user.name
+            )
+        })
+    }
+
     /// The files whose content belongs to this configuration: certificates, keys and passwords.
     pub fn files(&self) -> Vec<&Path> {
         let own = self.listener.tls.as_ref();

@@ -44,10 +44,15 @@ pub(super) fn resolve(reference: &str) -> Result<String, String> {
     } else {
         return Err("a secret is a reference: `env:NAME` or `file:PATH`".to_owned());
     };
-    if value.is_empty() {
-        return Err("the secret is empty".to_owned());
-    }
     Ok(value)
+}
+
+/// What is there to be kept secret is not empty.
+pub(super) fn filled(value: String) -> Result<String, String> {
+    match value.is_empty() {
+        true => Err("the secret is empty".to_owned()),
+        false => Ok(value),
+    }
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use toml::de::DeTable;
 
 use super::issuers::issuers;
 use super::roles::{rate_limits, roles};
+use super::secret;
 use super::table::{Report, Table};
 use super::tls;
 use super::units::{duration, size};
@@ -38,6 +39,11 @@ pub(super) fn read(text: &str, purpose: Purpose<'_>) -> Result<Config, Vec<Probl
         Purpose::Serve(resolve) => (resolve, true),
         Purpose::Judge => (&unresolved, false),
     };
+    // A file without users is one; a password or a token without a character is none.
+    let filled = |reference: &str| match serves {
+        true => resolve(reference).and_then(secret::filled),
+        false => resolve(reference),
+    };
     let report = Report::new(text);
     let (document, errors) = DeTable::parse_recoverable(text);
     for error in &errors {
@@ -56,8 +62,8 @@ pub(super) fn read(text: &str, purpose: Purpose<'_>) -> Result<Config, Vec<Probl
         )
         .unwrap_or(Mode::Enforce);
     let listener = listener(root.table("listener"));
-    let admin = admin(root.table("admin"), resolve);
-    let upstream = upstream(root.table("upstream"), resolve, serves);
+    let admin = admin(root.table("admin"), &filled);
+    let upstream = upstream(root.table("upstream"), &filled, serves);
     let validation = validation(root.table("validation"));
     let drain = drain(root.table("drain"));
     let telemetry = telemetry(root.table("telemetry"));
@@ -65,7 +71,7 @@ pub(super) fn read(text: &str, purpose: Purpose<'_>) -> Result<Config, Vec<Probl
     let asks = listener.tls.as_ref();
     let asks = asks.is_some_and(|tls| tls.client_ca.is_some());
     let (users, htpasswd) = users(&root, &roles, serves.then_some(resolve), asks);
-    let issuers = issuers(&root, &roles, serves.then_some(resolve));
+    let issuers = issuers(&root, &roles, serves.then_some(&filled));
     let rate_limits = rate_limits(&root);
     root.finish();
     let problems = report.into_problems();

@@ -2,6 +2,7 @@
 
 mod parts;
 mod reload;
+mod warnings;
 
 use std::io;
 use std::net::SocketAddr;
@@ -19,7 +20,7 @@ use crate::admin;
 use crate::config::{self, Config, LoadError};
 use crate::gateway::{Gateway, Parts};
 use crate::identity::{Authenticator, Clock as Monotonic, InvalidIssuer, InvalidUser};
-use crate::listener::{Drain, Listener, Phase, Tls, TlsError};
+use crate::listener::{Drain, Listener, Phase, TlsError};
 use crate::quota::{Clock, Limiter};
 use crate::schema::TableError;
 use crate::telemetry::{AccessLog, Metrics, Readings, Telemetry};
@@ -28,6 +29,7 @@ pub(crate) use parts::users;
 use parts::{access_log, edge, generation, socket, upstream};
 pub use parts::{listener_tls, snapshot, upstream_tls};
 use reload::Reloader;
+use warnings::warn;
 
 /// Buckets of all rate limits together; some 300 bytes each.
 const MOST_LIMITER_KEYS: usize = 50_000;
@@ -323,7 +325,7 @@ impl Server {
                 _ = hang_up.recv() => true,
                 _ = look.tick() => reloader.changed(),
                 _ = daily.tick() => {
-                    warn(self.listener.tls().as_deref(), &reloader.upstream);
+                    warn(&reloader.config, self.listener.tls().as_deref(), &reloader.upstream);
                     false
                 }
             };
@@ -353,15 +355,6 @@ fn watch(path: &Path) -> config::Watch {
     let files = config::named(path).unwrap_or_default();
     watch.also(files.iter().map(PathBuf::as_path));
     watch
-}
-
-/// Says which certificates are out of date, or will be soon.
-fn warn(tls: Option<&Tls>, upstream: &Upstream) {
-    let now = wall_clock();
-    let own = tls.iter().flat_map(|tls| tls.files().warnings(now));
-    for warning in own.chain(upstream.overlords.trust().files().warnings(now)) {
-        tracing::warn!(warning, "a certificate has to be replaced");
-    }
 }
 
 /// Lame duck, closing, the wait for what is in flight.

@@ -6,7 +6,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::parts::{edge, generation, listener_tls, upstream, upstream_tls};
-use super::{StartError, State, Upstream, chain, warn};
+use super::warnings::warn;
+use super::{StartError, State, Upstream, chain};
 use crate::config::{self, Config, LoadError};
 use crate::gateway::Gateway;
 use crate::identity::Clock;
@@ -105,7 +106,7 @@ impl Reloader {
             }
         };
         generation.users.issuers().start();
-        warn(tls.as_ref(), side);
+        warn(&config, tls.as_ref(), side);
         self.gateway.replace(generation);
         self.listener.set(edge(&config.listener), tls);
         self.state.generation.store(number, Ordering::Relaxed);

@@ -137,6 +137,52 @@ async fn a_change_of_the_htpasswd_file_is_taken_whole_or_not_at_all() {
 }
 
 #[tokio::test]
+async fn who_is_taken_out_of_the_htpasswd_file_is_out() {
+    let overlord = overlord().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("users");
+    let write = |text: String| std::fs::write(&path, text).expect("written");
+    let hash = cheap_hash(PASSWORD);
+    write(format!("first:{hash}\nsecond:{hash}\n"));
+    let more = format!(
+        "[identity]\nhtpasswd = \"{}\"\n[[user]]\nname = \"second\"\nroles = [\"operator\"]\n",
+        path.display()
+    );
+    let gateway = Process::start(overlord.address(), &more).await;
+    let statuses = async || {
+        let mut statuses = Vec::new();
+        for user in ["first", "second"] {
+            let call = Call::get(&api("/leader")).login(user, PASSWORD);
+            let answer = call.send(gateway.address).await.expect("answered");
+            statuses.push(answer.status);
+        }
+        statuses
+    };
+    assert_eq!(statuses().await, [403, 200]);
+    let second = format!("second:{hash}\n");
+    for (number, content, expected) in [
+        (2, format!("first:{hash}\n"), [403, 401]),
+        (3, String::new(), [401, 401]),
+        (4, second, [401, 200]),
+    ] {
+        write(content);
+        let taken = format!("\"generation\":{number}");
+        eventually("it is taken", async || gateway.said(&taken).then_some(())).await;
+        assert_eq!(statuses().await, expected, "{number}");
+    }
+    assert!(gateway.said("nobody can log in as user `second`"));
+    std::fs::remove_file(&path).expect("removed");
+    eventually("it is told", async || {
+        gateway.said("reload refused").then_some(())
+    })
+    .await;
+    let metrics = Call::get("/metrics").send(gateway.admin).await;
+    let metrics = metrics.expect("answered").text();
+    assert!(metrics.contains("overgate_config_reload_failed 1"));
+    assert_eq!(statuses().await, [401, 200], "who is out is not known");
+}
+
+#[tokio::test]
 async fn a_reload_gives_nobody_new_tokens() {
     let overlord = overlord().await;
     let limit = "[[rate_limit]]\nname = \"submissions\"\nactions = [\"submit\"]\nkey = [\"datasource\"]\nrate = \"1/h\"\nburst = 2\n";
