@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use tokio::time::timeout;
 
 use super::back_off::BackOff;
-use super::basic::Queue;
+use super::basic::{Lane, Queue, Right};
 use super::cache::{Cache, Fingerprint, Fingerprints, Seen};
 use super::token::Refused;
 use super::users::Users;
@@ -48,6 +48,7 @@ struct Memory {
     clock: Clock,
     cache: Mutex<Cache>,
     back_off: Mutex<BackOff>,
+    right: Mutex<Right>,
 }
 
 /// What is told apart of one login.
@@ -70,6 +71,18 @@ impl Memory {
 
     fn back_off(&self) -> MutexGuard<'_, BackOff> {
         self.back_off.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn right(&self) -> MutexGuard<'_, Right> {
+        self.right.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where it waits for its check.
+    fn lane(&self, login: &Login) -> Lane {
+        let account = login.account;
+        account.map_or(Lane::Anybody, |account| {
+            self.right().lane(login.source, account, (self.clock)())
+        })
     }
 
     /// May it be checked now?
@@ -102,6 +115,9 @@ impl Memory {
             self.back_off().failed(login.source, login.account, now);
             return Err(Failure::Wrong);
         };
+        if let Some(account) = login.account {
+            self.right().put(login.source, account, now);
+        }
         let end = now.saturating_add(lifetime);
         cache.put(
             login.fingerprint,
@@ -123,6 +139,7 @@ impl Authenticator {
                 clock,
                 cache: Mutex::default(),
                 back_off: Mutex::default(),
+                right: Mutex::default(),
             }),
             queue: Queue::new(),
         }
@@ -221,8 +238,9 @@ impl Authenticator {
         if let Seen::Now(principal) = self.memory.seen(&login) {
             return Ok(principal);
         }
-        let _place = self.queue.place(login.source).ok_or(Failure::Busy)?;
-        let turn = self.queue.turn().await.ok_or(Failure::Busy)?;
+        let place = self.queue.place(login.source, self.memory.lane(&login));
+        let mut place = place.ok_or(Failure::Busy)?;
+        let turn = place.turn().await.ok_or(Failure::Busy)?;
         // While it waited, others of its source may have failed.
         self.memory.may_try(&login)?;
         let principal = user.map(|user| user.principal.clone());

@@ -39,8 +39,10 @@ impl Rig {
         let moved = clock.clone();
         let clock_of_it: Clock =
             Arc::new(move || Duration::from_millis(moved.load(Ordering::Relaxed)));
+        let mut authenticator = Authenticator::new(&[1; 32], clock_of_it);
+        authenticator.queue = Queue::of(2);
         Rig {
-            authenticator: Authenticator::new(&[1; 32], clock_of_it),
+            authenticator,
             clock,
             users: users(1, KEY),
         }
@@ -104,10 +106,7 @@ async fn who_fails_waits_and_is_not_checked() {
         }
         let slowed = Err(Failure::Slowed(Duration::from_secs(1)));
         // No password check runs now: with both turns taken one would wait.
-        let held = (
-            rig.authenticator.queue.turn().await,
-            rig.authenticator.queue.turn().await,
-        );
+        let held = rig.authenticator.queue.hold(2).await;
         for _ in 0..1_000 {
             assert_eq!(rig.try_from(elsewhere, &credentials).await, slowed);
         }
@@ -189,10 +188,7 @@ async fn a_password_that_was_changed_is_a_guess_again() {
 async fn one_source_cannot_fill_the_queue() {
     let rig = Arc::new(Rig::new());
     // All turns taken: whoever comes now waits.
-    let held = (
-        rig.authenticator.queue.turn().await,
-        rig.authenticator.queue.turn().await,
-    );
+    let held = rig.authenticator.queue.hold(2).await;
     let mut flood = Vec::new();
     for number in 0..13 {
         // The addresses of one IPv6 network are one source.
@@ -263,12 +259,37 @@ async fn who_leaves_is_counted_all_the_same() {
         }
         drop(attempt);
         // Both turns are free again only when the check has ended.
-        let turns = (
-            rig.authenticator.queue.turn().await,
-            rig.authenticator.queue.turn().await,
-        );
-        drop(turns);
+        drop(rig.authenticator.queue.hold(2).await);
     }
     let outcome = rig.try_from(HERE, &basic("etl", "guess5")).await;
     assert!(matches!(outcome, Err(Failure::Slowed(_))), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn a_crowd_keeps_out_nobody_who_was_right() {
+    let rig = Arc::new(Rig::new());
+    let honest = basic("etl", "secret");
+    assert!(rig.try_from(ELSEWHERE, &honest).await.is_ok());
+    // It is not remembered any more, and all places are taken.
+    rig.advance(Duration::from_secs(3_600));
+    let held = rig.authenticator.queue.hold(2).await;
+    let mut crowd = Vec::new();
+    for number in 0..300_u16 {
+        let [high, low] = number.to_be_bytes();
+        let (rig, guess) = (rig.clone(), basic("etl", &format!("guess{number}")));
+        crowd.push(tokio::spawn(async move {
+            rig.try_from(IpAddr::from([10, 3, high, low]), &guess).await
+        }));
+        tokio::task::yield_now().await;
+    }
+    assert!(rig.try_from(ELSEWHERE, &honest).await.is_ok());
+    // Nor does it keep out who comes for the first time.
+    let newcomer = rig.clone();
+    let newcomer = tokio::spawn(async move { newcomer.try_from(HERE, &basic("etl", "x")).await });
+    tokio::task::yield_now().await;
+    for guess in &crowd {
+        guess.abort();
+    }
+    drop(held);
+    assert_eq!(newcomer.await.expect("no panic"), Err(Failure::Wrong));
 }
