@@ -245,7 +245,7 @@ impl Server {
             wall_clock,
             seed: u32::from_le_bytes(random::<4>()?),
         }));
-        gateway.generation().users.issuers().start();
+        gateway.generation().users.start();
         let listener = Listener::new(edge(&config.listener), tls, drain.clone(), gateway.clone());
         let state = Arc::new(State {
             gateway: gateway.clone(),

@@ -105,7 +105,7 @@ impl Reloader {
                 return Err(error);
             }
         };
-        generation.users.issuers().start();
+        generation.users.start();
         warn(&config, tls.as_ref(), side);
         self.gateway.replace(generation);
         self.listener.set(edge(&config.listener), tls);

@@ -222,6 +222,34 @@ async fn without_the_providers_keys_nobody_is_called_wrong() {
 }
 
 #[tokio::test]
+async fn a_key_that_its_provider_does_not_know_yet_is_no_guess() {
+    let key = key_pair();
+    let provider = Provider::start(jwks(&key)).await;
+    let keys = format!("http://{}/keys", provider.address);
+    let shipped = "https://sso.example.com/realms/data/protocol/openid-connect/certs";
+    let rig = Rig::example("jwt.toml", &[(shipped, &keys)]).await;
+    let send = async |token: String| {
+        let call = Call::get(&api("/tasks"));
+        let call = call.header("Authorization", &format!("Bearer {token}"));
+        rig.send(&call).await.status
+    };
+    let good = token(&key, &[]);
+    assert_eq!(send(good.clone()).await, 200);
+    let (_, rest) = good.split_once('.').expect("three parts");
+    let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"ES256","kid":"new","typ":"JWT"}"#);
+    for _ in 0..10 {
+        assert_eq!(send(format!("{header}.{rest}")).await, 503);
+        // An hour ago it was good.
+        let past = jiff::Timestamp::now().as_second() - 3_600;
+        assert_eq!(send(token(&key, &[("exp", past.into())])).await, 401);
+    }
+    assert_eq!(
+        send(token(&key, &[("preferred_username", "bob".into())])).await,
+        200
+    );
+}
+
+#[tokio::test]
 async fn every_way_of_logging_in_is_offered() {
     let user = format!(
         "[[user]]\nname = \"program\"\nroles = [\"operator\"]\napi_keys = [\"sha256:{}\"]\n",

@@ -3,10 +3,12 @@
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use super::super::argon2id::hash_password;
 use super::super::token::Issuers;
+use super::super::token::tests::{NOW, e1, issuers};
 use super::super::users::Account;
 use super::*;
 
@@ -54,9 +56,10 @@ impl Rig {
     }
 
     async fn try_from(&self, source: IpAddr, credentials: &Credentials) -> Result<String, Failure> {
+        let now = Timestamp::from_second(NOW).expect("a time");
         let outcome = self
             .authenticator
-            .authenticate(&self.users, credentials, source, Timestamp::UNIX_EPOCH)
+            .authenticate(&self.users, credentials, source, now)
             .await;
         outcome.map(|principal| principal.name().to_string())
     }
@@ -110,9 +113,11 @@ async fn who_fails_waits_and_is_not_checked() {
         for _ in 0..1_000 {
             assert_eq!(rig.try_from(elsewhere, &credentials).await, slowed);
         }
-        // Nor is a right one told from a wrong one.
-        for right in [basic("etl", "secret"), key(KEY)] {
-            assert_eq!(rig.try_from(elsewhere, &right).await, slowed);
+        // Nor is a right password told from a wrong one; what cannot be guessed is.
+        let right = basic("etl", "secret");
+        assert_eq!(rig.try_from(elsewhere, &right).await, slowed);
+        for right in [key(KEY), Credentials::Token(KEY.to_owned())] {
+            assert_eq!(rig.try_from(elsewhere, &right).await, Ok("etl".to_owned()));
         }
         drop(held);
         rig.advance(Duration::from_secs(1));
@@ -292,4 +297,51 @@ async fn a_crowd_keeps_out_nobody_who_was_right() {
     }
     drop(held);
     assert_eq!(newcomer.await.expect("no panic"), Err(Failure::Wrong));
+}
+
+#[tokio::test]
+async fn a_token_that_has_expired_is_no_guess() {
+    let mut rig = Rig::new();
+    rig.users = Users::new(1, [], issuers()).expect("good");
+    let token = |changes| Credentials::Token(e1(changes));
+    let expired = token(json!({"exp": NOW - 100}));
+    for _ in 0..100 {
+        assert_eq!(rig.try_from(HERE, &expired).await, Err(Failure::Wrong));
+    }
+    let good = token(json!({}));
+    assert!(rig.try_from(HERE, &good).await.is_ok());
+    // Nor do the guesses of another keep out who has a good one.
+    let forged = token(json!({"aud": "other"}));
+    for _ in 0..5 {
+        assert_eq!(rig.try_from(HERE, &forged).await, Err(Failure::Wrong));
+    }
+    let slowed = rig.try_from(HERE, &forged).await;
+    assert!(matches!(slowed, Err(Failure::Slowed(_))), "{slowed:?}");
+    let other = token(json!({"sub": "bob"}));
+    assert!(rig.try_from(HERE, &other).await.is_ok());
+    assert_eq!(rig.try_from(HERE, &expired).await, Err(Failure::Wrong));
+}
+
+#[tokio::test]
+async fn the_time_tells_nobody_whose_hash_is_which() {
+    let mut rig = Rig::new();
+    let account = |name: &str, hash: String| Account {
+        name: name.to_owned(),
+        password: Some(hash),
+        api_keys: Vec::new(),
+        roles: Vec::new(),
+    };
+    let cheap = account("cheap", hash_password("secret").expect("hashed"));
+    let costly = account("costly", bcrypt::hash("secret", 10).expect("hashed"));
+    rig.users = Users::new(1, [cheap.clone(), costly], Issuers::default()).expect("good");
+    let floor = rig.users.floor().await;
+    assert!(!floor.is_zero());
+    for name in ["cheap", "costly", "nobody"] {
+        let begun = Instant::now();
+        let outcome = rig.try_from(HERE, &basic(name, "wrong")).await;
+        assert_eq!(outcome, Err(Failure::Wrong));
+        assert!(begun.elapsed() >= floor, "{name}");
+    }
+    rig.users = Users::new(1, [cheap], Issuers::default()).expect("good");
+    assert_eq!(rig.users.floor().await, Duration::ZERO, "all cost the same");
 }
