@@ -59,6 +59,9 @@ pub fn hash_password(password: &str) -> Result<String, HashError> {
     if password.is_empty() {
         return Err(HashError::Empty);
     }
+    if password.chars().any(char::is_control) {
+        return Err(HashError::Control);
+    }
     Argon2::default()
         .hash_password(password.as_bytes())
         .map(|hash| hash.to_string())

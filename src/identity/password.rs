@@ -12,6 +12,11 @@ pub enum HashError {
     /// RFC 7617 has no empty password here.
     #[error("the password is empty")]
     Empty,
+    /// RFC 7617 has no control characters: with one nobody could log in.
+    #[error(
+        "there is a control character in the password, and no client can send one: was it pasted with a tab or a line break?"
+    )]
+    Control,
     /// The crate refused, or there is no randomness.
     #[error("cannot hash the password")]
     Failed(#[source] argon2::password_hash::Error),
@@ -79,6 +84,19 @@ mod tests {
                 assert!(!hash.matches(wrong), "{text} {wrong}");
             }
         }
+    }
+
+    #[test]
+    fn what_nobody_can_send_is_no_password() {
+        for bad in ["a\tb", "\u{7}", "a\u{7f}", "a\u{85}b", "a\0"] {
+            let refused = hash_password(bad).expect_err("a control character");
+            assert!(matches!(refused, HashError::Control), "{bad:?}");
+            assert!(!refused.to_string().contains(bad));
+        }
+        for good in [" a b ", "päss", "日本語", "a:b"] {
+            assert!(hash_password(good).is_ok(), "{good}");
+        }
+        assert!(matches!(hash_password(""), Err(HashError::Empty)));
     }
 
     #[test]
