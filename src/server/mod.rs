@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwapOption;
 use listenfd::ListenFd;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -26,7 +27,7 @@ use crate::schema::TableError;
 use crate::telemetry::{AccessLog, Metrics, Readings, Telemetry};
 use crate::upstream::{Memory, Overlords, Owners, TrustError};
 pub(crate) use parts::users;
-use parts::{access_log, edge, generation, socket, upstream};
+use parts::{access_log, admin_token, edge, generation, guarded, socket, upstream};
 pub use parts::{listener_tls, snapshot, upstream_tls};
 use reload::Reloader;
 use warnings::warn;
@@ -124,6 +125,7 @@ struct State {
     access_log: Arc<AccessLog>,
     generation: AtomicU64,
     reload_failed: AtomicBool,
+    admin_token: ArcSwapOption<String>,
 }
 
 impl admin::Source for State {
@@ -163,6 +165,10 @@ impl admin::Source for State {
 
     fn metrics(&self) -> &Metrics {
         self.gateway.telemetry().metrics()
+    }
+
+    fn token(&self) -> Option<Arc<String>> {
+        self.admin_token.load_full()
     }
 }
 
@@ -219,9 +225,7 @@ impl Server {
         // The configuration was checked for its own address; a socket that was handed over has
         // another.
         let admin_address = admin.local_addr().map_err(StartError::System)?;
-        if !admin_address.ip().to_canonical().is_loopback() && config.admin.token.is_none() {
-            return Err(StartError::AdminNeedsToken(admin_address));
-        }
+        guarded(&config.admin, admin_address)?;
         let watch = path.as_deref().map(watch);
         let tls = listener_tls(&config.listener)?;
         let clock = monotonic();
@@ -255,6 +259,7 @@ impl Server {
             access_log,
             generation: AtomicU64::new(1),
             reload_failed: AtomicBool::new(false),
+            admin_token: ArcSwapOption::new(admin_token(&config.admin)),
         });
         Ok(Server {
             config,
@@ -295,13 +300,7 @@ impl Server {
         let mut hang_up = signal(SignalKind::hangup()).map_err(StartError::System)?;
         let (downstream, admin) = self.addresses().map_err(StartError::System)?;
         let edge = tokio::spawn(self.listener.clone().run(self.downstream));
-        let token = self
-            .config
-            .admin
-            .token
-            .as_ref()
-            .map(|token| token.expose().to_owned());
-        let admin_task = tokio::spawn(admin::serve(self.admin, self.state.clone(), token));
+        let admin_task = tokio::spawn(admin::serve(self.admin, self.state.clone()));
         tracing::info!(listener = "downstream", address = %downstream, "listening");
         tracing::info!(listener = "admin", address = %admin, "listening");
         let mut reloader = Reloader {
@@ -314,6 +313,7 @@ impl Server {
             limiter: self.limiter,
             clock: self.clock,
             state: self.state.clone(),
+            admin,
         };
         let mut look = tokio::time::interval(LOOK);
         let mut daily = tokio::time::interval(DAY);

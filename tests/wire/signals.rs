@@ -183,6 +183,39 @@ async fn who_is_taken_out_of_the_htpasswd_file_is_out() {
 }
 
 #[tokio::test]
+async fn the_admin_token_can_be_changed() {
+    let overlord = overlord().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("token");
+    std::fs::write(&path, "old-token\n").expect("written");
+    let admin = format!("[admin]\ntoken = \"file:{}\"\n", path.display());
+    let gateway = Process::start(overlord.address(), &admin).await;
+    let statuses = async || {
+        let mut statuses = Vec::new();
+        for token in ["old-token", "new-token"] {
+            let call = Call::get("/status").header("Authorization", &format!("Bearer {token}"));
+            statuses.push(call.send(gateway.admin).await.expect("answered").status);
+        }
+        statuses
+    };
+    assert_eq!(statuses().await, [200, 401]);
+    // Without a signal: the file is watched.
+    std::fs::write(&path, "new-token\n").expect("written");
+    eventually("it is taken", async || {
+        (statuses().await == [401, 200]).then_some(())
+    })
+    .await;
+    assert!(!gateway.said("reload refused"));
+    // The token's file is named by nothing any more: everybody on this machine may look.
+    let text = std::fs::read_to_string(&gateway.config).expect("written");
+    std::fs::write(&gateway.config, text.replace("token = ", "# token = ")).expect("written");
+    eventually("it is taken", async || {
+        (statuses().await == [200, 200]).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_reload_gives_nobody_new_tokens() {
     let overlord = overlord().await;
     let limit = "[[rate_limit]]\nname = \"submissions\"\nactions = [\"submit\"]\nkey = [\"datasource\"]\nrate = \"1/h\"\nburst = 2\n";
