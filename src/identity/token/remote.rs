@@ -5,6 +5,7 @@
 //! there are. When the issuer cannot be reached, or answers something else, the keys it had are
 //! believed on for a day; what it does tell takes the place of what was known.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -33,7 +34,7 @@ const LONGEST: Duration = Duration::from_secs(5);
 const STALE: Duration = Duration::from_secs(24 * 3_600);
 
 /// Where a JWK set is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Address {
     /// `https`, not `http`.
     pub tls: bool,
@@ -45,6 +46,20 @@ pub struct Address {
     pub path: String,
     /// A file of CA certificates (PEM); the system's without.
     pub ca: Option<PathBuf>,
+}
+
+/// A query may hold a key to the keys.
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.path.split('?').next();
+        f.debug_struct("Address")
+            .field("tls", &self.tls)
+            .field("host", &self.host)
+            .field("port", &self.port)
+            .field("path", &path.unwrap_or_default())
+            .field("ca", &self.ca)
+            .finish()
+    }
 }
 
 /// Certificates that cannot be used.
