@@ -142,6 +142,11 @@ mod tests {
             "$argon2id$v=19$m=262144,t=99,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA",
             "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ",
             &good.replace("argon2id", "argon2x"),
+            &good.replace("m=19456,t=2", "m=8,t=1"),
+            &good.replace("m=19456,t=2", "m=19456,t=1"),
+            &good.replace("m=19456,t=2", "m=7167,t=50"),
+            &good.replace("v=19", "v=16"),
+            &good.replace("v=19$", ""),
         ] {
             assert!(Hash::parse(bad).is_err(), "{bad}");
         }

@@ -106,7 +106,7 @@ async fn planted_secrets_are_seen_nowhere() {
     let folder = tempfile::tempdir().expect("a folder");
     let digest = sha2::Sha256::digest("canary-api-key-0123456789");
     let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    let hash = cheap_hash(PASSWORD);
+    let hash = cheap_hash();
     std::fs::write(folder.path().join("keys.json"), r#"{"keys":[]}"#).expect("written");
     let text = configuration(
         overlord.address(),

@@ -86,7 +86,7 @@ async fn a_change_of_the_htpasswd_file_is_taken_whole_or_not_at_all() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("users");
     let write = |text: String| std::fs::write(&path, text).expect("written");
-    let hash = cheap_hash(PASSWORD);
+    let hash = cheap_hash();
     write(format!("first:{hash}\n"));
     let identity = format!("[identity]\nhtpasswd = \"{}\"\n", path.display());
     let gateway = Process::start(overlord.address(), &identity).await;
@@ -142,7 +142,7 @@ async fn who_is_taken_out_of_the_htpasswd_file_is_out() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("users");
     let write = |text: String| std::fs::write(&path, text).expect("written");
-    let hash = cheap_hash(PASSWORD);
+    let hash = cheap_hash();
     write(format!("first:{hash}\nsecond:{hash}\n"));
     let more = format!(
         "[identity]\nhtpasswd = \"{}\"\n[[user]]\nname = \"second\"\nroles = [\"operator\"]\n",
