@@ -141,7 +141,10 @@ impl admin::Source for State {
             .enumerate();
         let tls = self.listener.tls();
         let own = tls.iter().flat_map(|tls| tls.files().ends());
-        let ends = own.chain(generation.overlords.trust().files().ends());
+        let issuers = generation.users.issuers().files();
+        let ends = own
+            .chain(generation.overlords.trust().files().ends())
+            .chain(issuers.flat_map(|files| files.ends()));
         Readings {
             certificates: ends
                 .map(|(path, end)| (path.display().to_string(), end.as_second()))
@@ -325,7 +328,9 @@ impl Server {
                 _ = hang_up.recv() => true,
                 _ = look.tick() => reloader.changed(),
                 _ = daily.tick() => {
-                    warn(&reloader.config, self.listener.tls().as_deref(), &reloader.upstream);
+                    let generation = self.gateway.generation();
+                    let issuers = generation.users.issuers();
+                    warn(&reloader.config, self.listener.tls().as_deref(), &reloader.upstream, issuers);
                     false
                 }
             };

@@ -113,7 +113,7 @@ impl Reloader {
             }
         };
         generation.users.start();
-        warn(&config, tls.as_ref(), side);
+        warn(&config, tls.as_ref(), side, generation.users.issuers());
         self.gateway.replace(generation);
         self.listener.set(edge(&config.listener), tls);
         self.state.generation.store(number, Ordering::Relaxed);

@@ -20,6 +20,7 @@ use jsonwebtoken::Validation;
 
 use super::authenticator::Clock;
 use crate::caller::{Algorithm, Principal};
+use crate::certificate::Files;
 use claims::Token;
 pub use keys::InvalidKeys;
 use keys::{Key, KeySet};
@@ -178,6 +179,16 @@ impl Issuers {
                 remote.start();
             }
         }
+    }
+
+    /// The files of authorities that the addresses of keys are believed by.
+    pub fn files(&self) -> impl Iterator<Item = &Files> {
+        self.by_issuer
+            .values()
+            .filter_map(|issuer| match &issuer.keys {
+                Source::Remote(remote) => remote.files(),
+                Source::Fixed(_) => None,
+            })
     }
 
     pub(super) fn is_empty(&self) -> bool {
