@@ -7,8 +7,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use super::super::argon2id::hash_password;
-use super::super::token::Issuers;
-use super::super::token::tests::{NOW, e1, issuers};
+use super::super::token::{Issuers, NOW, e1, issuers};
 use super::super::users::Account;
 use super::*;
 

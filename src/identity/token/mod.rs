@@ -328,4 +328,6 @@ impl std::fmt::Debug for Issuers {
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+mod tests;
+#[cfg(test)]
+pub(super) use tests::{NOW, e1, issuers};
