@@ -296,6 +296,11 @@ fn who_can_log_in_is_checked_with_the_file() {
     };
     let file = format!("etl:{HASH}\nops:{HASH}\n");
     let users = |text| read(text, &file).expect("good").users;
+    let printed = format!("{:?}", users(""));
+    assert!(
+        printed.contains("etl") && !printed.contains("$2y$"),
+        "{printed}"
+    );
     let names = |text| users(text).into_iter().map(|user| user.name);
     assert!(names("").eq(["etl", "ops"]));
     assert!(names("[[user]]\nname = \"ops\"").eq(["ops", "etl"]));
@@ -304,12 +309,15 @@ fn who_can_log_in_is_checked_with_the_file() {
             .iter()
             .all(|user| user.password.as_deref() == Some(HASH))
     );
+    // Who was taken out of the file is no reason to go on letting it in.
+    for file in [file.as_str(), ""] {
+        let config = read("[[user]]\nname = \"other\"", file).expect("good");
+        assert_eq!(config.users[0].password, None);
+        let warnings: Vec<String> = config.warnings().collect();
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        assert!(warnings[0].starts_with("nobody can log in as user `other`"));
+    }
     for (users, file, part) in [
-        (
-            "[[user]]\nname = \"other\"",
-            file.as_str(),
-            "3:1: user[1]: a user needs a `password`",
-        ),
         (
             "[[user]]\nname = \"key\"\napi_keys = []",
             file.as_str(),
@@ -375,6 +383,7 @@ ca = "file:ca.pem"
 "#;
     let resolve = |reference: &str| match reference {
         "file:users" => Ok(String::new()),
+        "file:token" | "file:password" | "env:TOKEN" => Ok("x".to_owned()),
         "file:keys.json" => Ok("{}".to_owned()),
         other => Err(format!("nobody asks for {other}")),
     };
@@ -390,6 +399,13 @@ ca = "file:ca.pem"
             IssuerKeys::File { text, .. } if text == "{}"
         ));
     }
+    let more = "admin.token = \"file:token\"\nupstream.credentials = { username = \"a\", password = \"file:password\" }\n";
+    let with_secrets = format!("{more}{}", text.replace("HTPASSWD", "users"));
+    let config = Config::from_toml(&with_secrets, &resolve).expect("good");
+    assert_eq!(config.files()[3..], ["token", "password"].map(Path::new));
+    let of_environment = with_secrets.replace("file:token", "env:TOKEN");
+    let config = Config::from_toml(&of_environment, &resolve).expect("good");
+    assert_eq!(config.files()[3..], ["password"].map(Path::new));
     let text = text.replace("HTPASSWD", "env:USERS");
     let problems = Config::from_toml(&text, &resolve).expect_err("no file");
     assert_eq!(problems.len(), 1, "{problems:?}");

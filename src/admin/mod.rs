@@ -30,19 +30,21 @@ pub trait Source: Send + Sync + 'static {
 
     /// The metrics.
     fn metrics(&self) -> &Metrics;
+
+    /// The bearer token that `/metrics` and `/status` want now, if they want one.
+    fn token(&self) -> Option<Arc<String>>;
 }
 
-/// Serves the admin listener until dropped. `token` guards `/metrics` and `/status`.
-pub async fn serve<S: Source>(listener: TcpListener, source: Arc<S>, token: Option<String>) {
+/// Serves the admin listener until dropped.
+pub async fn serve<S: Source>(listener: TcpListener, source: Arc<S>) {
     let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-    let token: Option<Arc<str>> = token.map(Arc::from);
     loop {
         let Ok(place) = places.clone().acquire_owned().await else {
             return;
         };
         match listener.accept().await {
             Ok((stream, _)) => {
-                let connection = serve_connection(stream, source.clone(), token.clone());
+                let connection = serve_connection(stream, source.clone());
                 tokio::spawn(async move {
                     // Nobody waits for a probe that takes too long or hangs up.
                     let _ = tokio::time::timeout(LONGEST_CONNECTION, connection).await;
@@ -54,9 +56,9 @@ pub async fn serve<S: Source>(listener: TcpListener, source: Arc<S>, token: Opti
     }
 }
 
-async fn serve_connection<S: Source>(stream: TcpStream, source: Arc<S>, token: Option<Arc<str>>) {
+async fn serve_connection<S: Source>(stream: TcpStream, source: Arc<S>) {
     let service = service_fn(move |request: Request<Incoming>| {
-        let response = respond(&request, &*source, token.as_deref());
+        let response = respond(&request, &*source);
         async move { Ok::<_, Infallible>(response) }
     });
     let served = http1::Builder::new()
@@ -69,17 +71,13 @@ async fn serve_connection<S: Source>(stream: TcpStream, source: Arc<S>, token: O
     }
 }
 
-fn respond<B>(
-    request: &Request<B>,
-    source: &impl Source,
-    token: Option<&str>,
-) -> Response<Full<Bytes>> {
+fn respond<B>(request: &Request<B>, source: &impl Source) -> Response<Full<Bytes>> {
     let path = request.uri().path();
     if request.method() != Method::GET && request.method() != Method::HEAD {
         return text(StatusCode::METHOD_NOT_ALLOWED, "only GET is served here\n");
     }
     let guarded = matches!(path, "/metrics" | "/status");
-    if guarded && !is_allowed(request, token) {
+    if guarded && !is_allowed(request, source.token().as_deref()) {
         let mut response = text(StatusCode::UNAUTHORIZED, "a bearer token is wanted\n");
         let challenge = header::HeaderValue::from_static("Bearer");
         response
@@ -114,7 +112,7 @@ fn respond<B>(
     }
 }
 
-fn is_allowed<B>(request: &Request<B>, token: Option<&str>) -> bool {
+fn is_allowed<B>(request: &Request<B>, token: Option<&String>) -> bool {
     let Some(token) = token else { return true };
     request
         .headers()
@@ -195,7 +193,7 @@ mod tests {
 
     use super::*;
 
-    struct Fixed(Readings, Metrics);
+    struct Fixed(Readings, Metrics, Option<&'static str>);
 
     impl Source for Fixed {
         fn readings(&self) -> Readings {
@@ -205,11 +203,15 @@ mod tests {
         fn metrics(&self) -> &Metrics {
             &self.1
         }
+
+        fn token(&self) -> Option<Arc<String>> {
+            self.2.map(|token| Arc::new(token.to_owned()))
+        }
     }
 
     async fn ask(
         readings: Readings,
-        token: Option<&str>,
+        token: Option<&'static str>,
         path: &str,
         authorization: &str,
     ) -> (u16, String) {
@@ -217,7 +219,7 @@ mod tests {
             .header("authorization", authorization)
             .body(())
             .expect("a request");
-        let response = respond(&request, &Fixed(readings, Metrics::new(10)), token);
+        let response = respond(&request, &Fixed(readings, Metrics::new(10), token));
         let status = response.status().as_u16();
         let body = response
             .into_body()

@@ -8,4 +8,4 @@ mod source;
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use credentials::{Credentials, InvalidCredentials, Schemes, is_key};
 pub use principal::Principal;
-pub use source::Source;
+pub use source::{Network, Source};

@@ -19,6 +19,27 @@ impl From<IpAddr> for Source {
     }
 }
 
+/// Whom a crowd of sources is taken to belong to: the /24 of an IPv4 address, the /48 of an IPv6
+/// one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Network(IpAddr);
+
+impl Source {
+    /// The network that it is in.
+    pub fn network(self) -> Network {
+        Network(match self.0 {
+            IpAddr::V4(address) => {
+                let [a, b, c, _] = address.octets();
+                IpAddr::from([a, b, c, 0])
+            }
+            IpAddr::V6(address) => {
+                let [a, b, c, ..] = address.segments();
+                IpAddr::from([a, b, c, 0, 0, 0, 0, 0])
+            }
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -36,6 +57,23 @@ mod tests {
         ] {
             let source = |text: &str| Source::from(text.parse::<IpAddr>().expect("an address"));
             assert_eq!(source(left) == source(right), same, "{left} {right}");
+        }
+    }
+
+    #[test]
+    fn a_network_holds_many_sources() {
+        for (left, right, same) in [
+            ("10.0.0.1", "10.0.0.254", true),
+            ("10.0.0.1", "10.0.1.1", false),
+            ("::ffff:10.0.0.1", "10.0.0.2", true),
+            ("2001:db8:0:1::1", "2001:db8:0:ffff::1", true),
+            ("2001:db8:0::1", "2001:db8:1::1", false),
+        ] {
+            let network = |text: &str| {
+                let address: IpAddr = text.parse().expect("an address");
+                Source::from(address).network()
+            };
+            assert_eq!(network(left) == network(right), same, "{left} {right}");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! `overgate check`: every problem of a configuration at once.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -66,13 +67,20 @@ fn beyond_the_text(config: &Config) -> (Vec<String>, Vec<String>) {
     let tls = listener_tls(&config.listener);
     let trust = Trust::read(&upstream_tls(&config.upstream));
     let now = wall_clock();
-    let mut warnings = Vec::new();
+    let mut warnings: Vec<String> = config.warnings().collect();
     if let Ok(Some(tls)) = &tls {
         warnings.extend(tls.files().warnings(now));
     }
     if let Ok(trust) = &trust {
         warnings.extend(trust.files().warnings(now));
     }
+    if let Ok(users) = &users {
+        let files = users.issuers().files();
+        warnings.extend(files.flat_map(|files| files.warnings(now)));
+    }
+    // Two issuers may share a file, and with the Overlords.
+    let mut told = BTreeSet::new();
+    warnings.retain(|warning| told.insert(warning.clone()));
     let asked_for = config.upstream.tls != UpstreamTls::default();
     let mut overlords = config.upstream.overlords.iter();
     if asked_for && overlords.all(|overlord| !overlord.tls) {

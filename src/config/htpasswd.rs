@@ -1,6 +1,7 @@
 //! An htpasswd file: `NAME:HASH`, line by line, and which hashes are strong enough.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use super::roles::{NAME, is_name};
 
@@ -11,12 +12,19 @@ const MOST: usize = 100_000;
 const MOST_PROBLEMS: usize = 50;
 
 /// A user of the file.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 pub(super) struct Line {
     /// From 1.
     pub(super) number: usize,
     pub(super) name: String,
     pub(super) hash: String,
+}
+
+/// Hashes are not for logs.
+impl fmt::Debug for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Line({}, {:?})", self.number, self.name)
+    }
 }
 
 /// All users, and all that is wrong. Hashes are never repeated in a message.
@@ -60,8 +68,8 @@ pub(super) fn read(text: &str) -> (Vec<Line>, Vec<String>) {
 /// a whole one is found out where it is checked.
 pub(super) fn strength(hash: &str) -> Result<(), &'static str> {
     const KINDS: &str = "this is no argon2id hash and no bcrypt hash (`$2y$` or `$2b$`)";
-    if hash.starts_with("$argon2id$") {
-        return Ok(());
+    if let Some(rest) = hash.strip_prefix("$argon2id$") {
+        return argon2id(rest);
     }
     if let Some(rest) = ["$2b$", "$2y$"]
         .iter()
@@ -94,6 +102,32 @@ pub(super) fn strength(hash: &str) -> Result<(), &'static str> {
     })
 }
 
+/// Version and parameters of an argon2id hash, against the weakest that OWASP's cheat sheet for
+/// storing passwords has: 7 MiB with five passes, or as much work with more memory.
+fn argon2id(rest: &str) -> Result<(), &'static str> {
+    const BROKEN: &str = "this argon2id hash is broken";
+    let rest = rest
+        .strip_prefix("v=19$")
+        .ok_or("this argon2id hash is not of version 19 (`v=19`)")?;
+    let (parameters, _) = rest.split_once('$').ok_or(BROKEN)?;
+    let number = |key: &str| -> Result<u64, &'static str> {
+        let mut values = parameters
+            .split(',')
+            .filter_map(|each| each.strip_prefix(key));
+        values
+            .next()
+            .and_then(|text| text.parse().ok())
+            .ok_or(BROKEN)
+    };
+    let (memory, passes) = (number("m=")?, number("t=")?);
+    match memory >= 7_168 && memory.saturating_mul(passes) >= 5 * 7_168 {
+        true => Ok(()),
+        false => Err(
+            "the parameters of this argon2id hash are below `m=19456,t=2` and its like: it is guessed too fast",
+        ),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,7 +137,13 @@ mod tests {
     #[test]
     fn what_is_weak_is_told_with_its_line() {
         let argon2id = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ$aGFzaA";
+        let with = |parameters: &str| argon2id.replace("v=19$m=19456,t=2,p=1", parameters);
         for good in [
+            with("v=19$m=47104,t=1,p=1"),
+            with("v=19$m=12288,t=3,p=1"),
+            with("v=19$m=9216,t=4,p=1"),
+            with("v=19$m=7168,t=5,p=1"),
+            with("v=19$m=65536,t=3,p=4"),
             GOOD.to_owned(),
             GOOD.replacen("$2y$10", "$2b$14", 1),
             argon2id.to_owned(),
@@ -124,6 +164,14 @@ mod tests {
             (&GOOD.replacen("$10$", "$15$", 1), "above 14"),
             (&GOOD.replacen("$10$", "$-1$", 1), "broken"),
             (&GOOD[..59], "60 bytes"),
+            (&with("v=19$m=8,t=1,p=1"), "too fast"),
+            (&with("v=19$m=19456,t=1,p=1"), "too fast"),
+            (&with("v=19$m=7167,t=50,p=1"), "too fast"),
+            (&with("v=16$m=19456,t=2,p=1"), "version 19"),
+            (&with("m=19456,t=2,p=1"), "version 19"),
+            (&with("v=19$t=2,p=1"), "broken"),
+            (&with("v=19$m=x,t=2,p=1"), "broken"),
+            ("$argon2id$v=19$m=19456,t=2,p=1", "broken"),
             (
                 "$argon2i$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ$aGFzaA",
                 "only argon2id",
@@ -152,6 +200,7 @@ mod tests {
             .map(|line| (line.number, line.name.as_str()))
             .collect();
         assert_eq!(names, [(1, "etl"), (6, "last")]);
+        assert!(!format!("{lines:?}").contains("$2y$"), "{lines:?}");
         assert_eq!(lines[0].hash, GOOD, "without the carriage return");
         assert_eq!(problems.len(), 3, "{problems:?}");
         assert!(problems[0].contains("line 1 has this user"), "{problems:?}");

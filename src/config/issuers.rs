@@ -1,6 +1,7 @@
 //! `[[issuer]]`: whose signed tokens are taken.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
@@ -64,7 +65,7 @@ pub enum IssuerKeys {
 }
 
 /// An address of keys.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct KeysUrl {
     /// `https`, not `http`.
     pub tls: bool,
@@ -74,6 +75,19 @@ pub struct KeysUrl {
     pub port: u16,
     /// Path and query.
     pub path: String,
+}
+
+/// A query may hold a key to the keys.
+impl fmt::Debug for KeysUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.path.split('?').next();
+        f.debug_struct("KeysUrl")
+            .field("tls", &self.tls)
+            .field("host", &self.host)
+            .field("port", &self.port)
+            .field("path", &path.unwrap_or_default())
+            .finish()
+    }
 }
 
 /// The issuers of the file. `resolve` is `None` where nobody logs in.
@@ -122,7 +136,7 @@ pub(super) fn issuers(
 }
 
 /// A list that must be there and hold something.
-fn some<T, E: std::fmt::Display>(
+fn some<T, E: fmt::Display>(
     table: &Table<'_, '_>,
     key: &'static str,
     read: impl Fn(&str) -> Result<T, E>,
@@ -211,6 +225,16 @@ fn url(text: &str) -> Result<KeysUrl, &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_query_is_printed() {
+        let url = url("https://idp.example/keys?secret=hunter2").expect("good");
+        let printed = format!("{url:?}");
+        assert!(
+            printed.contains("/keys") && !printed.contains("hunter2"),
+            "{printed}"
+        );
+    }
 
     #[test]
     fn addresses_of_keys_are_safe() {

@@ -18,6 +18,7 @@ mod tls;
 mod units;
 mod users;
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -253,7 +254,7 @@ pub enum AccessLog {
 }
 
 /// `[[user]]`
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct User {
     /// The name it logs in with.
     pub name: String,
@@ -265,6 +266,19 @@ pub struct User {
     pub certificates: Vec<Name>,
     /// The names of its roles.
     pub roles: Vec<String>,
+}
+
+/// Hashes are not for logs.
+impl fmt::Debug for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("User")
+            .field("name", &self.name)
+            .field("has_password", &self.password.is_some())
+            .field("api_keys", &self.api_keys.len())
+            .field("certificates", &self.certificates)
+            .field("roles", &self.roles)
+            .finish()
+    }
 }
 
 impl Config {
@@ -279,10 +293,30 @@ impl Config {
         sections::read(text, sections::Purpose::Serve(resolve))
     }
 
-    /// The files whose content belongs to this configuration: certificates, keys and passwords.
+    /// What does not stop it and is hardly meant: a sentence for each user that nobody can log in
+    /// as, which may be one that was taken out of the htpasswd file.
+    pub fn warnings(&self) -> impl Iterator<Item = String> + '_ {
+        let users = self.users.iter().filter(|user| {
+            user.password.is_none() && user.api_keys.is_empty() && user.certificates.is_empty()
+        });
+        users.map(|user| {
+            format!(
+                "nobody can log in as user `{}`: it has no password, no line in an htpasswd file, no API key and no certificate",
+                user.name
+            )
+        })
+    }
+
+    /// The files whose content belongs to this configuration: certificates, keys, passwords and
+    /// tokens.
     pub fn files(&self) -> Vec<&Path> {
         let own = self.listener.tls.as_ref();
         let pair = self.upstream.tls.certificate.as_ref();
+        let login = self.upstream.credentials.as_ref();
+        let secrets = [
+            self.admin.token.as_ref(),
+            login.map(|login| &login.password),
+        ];
         [
             own.map(|tls| &tls.certificate),
             own.map(|tls| &tls.key),
@@ -296,6 +330,7 @@ impl Config {
         .flatten()
         .map(PathBuf::as_path)
         .chain(self.issuers.iter().filter_map(Issuer::file))
+        .chain(secrets.into_iter().flatten().filter_map(Secret::file))
         .collect()
     }
 }

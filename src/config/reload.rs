@@ -15,14 +15,49 @@ const LARGEST: u64 = 16 << 20;
 /// content, keys among it, only a hash is kept.
 #[derive(Debug)]
 pub struct Watch {
-    files: Vec<(PathBuf, Option<[u8; 32]>)>,
+    files: Vec<File>,
+}
+
+#[derive(Debug, Clone)]
+struct File {
+    path: PathBuf,
+    /// Of its content, as far as it could be read.
+    known: Option<[u8; 32]>,
+    /// At the last look it was gone or empty, which it had not been before.
+    is_doubted: bool,
+}
+
+impl File {
+    fn new(path: &Path) -> File {
+        File {
+            path: path.to_owned(),
+            known: fingerprint(path),
+            is_doubted: false,
+        }
+    }
+
+    fn changed(&mut self) -> bool {
+        let now = fingerprint(&self.path);
+        if now == self.known {
+            self.is_doubted = false;
+            return false;
+        }
+        // Some programs empty a file, or take it away, before they write it.
+        let is_nothing = now.is_none_or(|now| now == <[u8; 32]>::from(Sha256::digest([])));
+        self.is_doubted = is_nothing && !self.is_doubted;
+        if self.is_doubted {
+            return false;
+        }
+        self.known = now;
+        true
+    }
 }
 
 impl Watch {
     /// Watches `path`, taking its present content as known.
     pub fn new(path: &Path) -> Watch {
         Watch {
-            files: vec![(path.to_owned(), fingerprint(path))],
+            files: vec![File::new(path)],
         }
     }
 
@@ -30,25 +65,19 @@ impl Watch {
     pub fn also<'p>(&mut self, files: impl IntoIterator<Item = &'p Path>) {
         let mut added = Vec::new();
         for path in files {
-            let mut known = self.files.iter().skip(1).filter(|(known, _)| known == path);
-            added.push(match known.next() {
-                Some(known) => known.clone(),
-                None => (path.to_owned(), fingerprint(path)),
-            });
+            let mut known = self.files.iter().skip(1).filter(|file| file.path == path);
+            added.push(known.next().cloned().unwrap_or_else(|| File::new(path)));
         }
         self.files.truncate(1);
         self.files.append(&mut added);
     }
 
-    /// Has any content changed since the last call? A file that cannot be read has not.
+    /// Has any content changed since the last call? A file that is gone has; so has one that was
+    /// emptied. Both are believed at the second look.
     pub fn changed(&mut self) -> bool {
         let mut changed = false;
-        for (path, last) in &mut self.files {
-            let now = fingerprint(path);
-            if now.is_some() && now != *last {
-                *last = now;
-                changed = true;
-            }
+        for file in &mut self.files {
+            changed |= file.changed();
         }
         changed
     }
@@ -103,7 +132,20 @@ mod tests {
         watch.also([]);
         std::fs::write(&key, "c").expect("written");
         assert!(!watch.changed(), "not watched any more");
-        std::fs::remove_file(&path).expect("removed");
-        assert!(!watch.changed(), "a file that is gone changes nothing");
+        for empty in [true, false] {
+            match empty {
+                true => std::fs::write(&path, "").expect("written"),
+                false => std::fs::remove_file(&path).expect("removed"),
+            }
+            assert!(!watch.changed(), "somebody may be writing it");
+            assert!(watch.changed(), "nobody is");
+            assert!(!watch.changed());
+        }
+        std::fs::write(&path, "d").expect("written");
+        assert!(watch.changed());
+        std::fs::write(&path, "").expect("written");
+        assert!(!watch.changed());
+        std::fs::write(&path, "d").expect("written");
+        assert!(!watch.changed(), "as it was");
     }
 }

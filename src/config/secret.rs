@@ -1,19 +1,32 @@
 //! Secrets: read from where the file points, never printed.
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 
 /// A secret's value. `Debug` hides it; there is no `Display`.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
+pub struct Secret {
+    value: String,
+    file: Option<PathBuf>,
+}
 
 impl Secret {
-    pub(super) fn new(value: String) -> Secret {
-        Secret(value)
+    /// What `reference` leads to.
+    pub(super) fn new(reference: &str, value: String) -> Secret {
+        Secret {
+            value,
+            file: reference.strip_prefix("file:").map(PathBuf::from),
+        }
+    }
+
+    /// The file that it is from.
+    pub(super) fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
     }
 
     /// The value itself, for the one who sends or compares it.
     pub fn expose(&self) -> &str {
-        &self.0
+        &self.value
     }
 }
 
@@ -44,10 +57,15 @@ pub(super) fn resolve(reference: &str) -> Result<String, String> {
     } else {
         return Err("a secret is a reference: `env:NAME` or `file:PATH`".to_owned());
     };
-    if value.is_empty() {
-        return Err("the secret is empty".to_owned());
-    }
     Ok(value)
+}
+
+/// What is there to be kept secret is not empty.
+pub(super) fn filled(value: String) -> Result<String, String> {
+    match value.is_empty() {
+        true => Err("the secret is empty".to_owned()),
+        false => Ok(value),
+    }
 }
 
 #[cfg(test)]
@@ -56,7 +74,7 @@ mod tests {
 
     #[test]
     fn a_secret_is_never_printed() {
-        assert!(!format!("{:?}", Secret::new("hunter2".to_owned())).contains("hunter2"));
+        assert!(!format!("{:?}", Secret::new("env:X", "hunter2".to_owned())).contains("hunter2"));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use toml::de::DeTable;
 
 use super::issuers::issuers;
 use super::roles::{rate_limits, roles};
+use super::secret::filled;
 use super::table::{Report, Table};
 use super::tls;
 use super::units::{duration, size};
@@ -38,6 +39,11 @@ pub(super) fn read(text: &str, purpose: Purpose<'_>) -> Result<Config, Vec<Probl
         Purpose::Serve(resolve) => (resolve, true),
         Purpose::Judge => (&unresolved, false),
     };
+    // A file without users is one; a password or a token without a character is none.
+    let secrets = |reference: &str| match serves {
+        true => resolve(reference).and_then(filled),
+        false => resolve(reference),
+    };
     let report = Report::new(text);
     let (document, errors) = DeTable::parse_recoverable(text);
     for error in &errors {
@@ -56,8 +62,8 @@ pub(super) fn read(text: &str, purpose: Purpose<'_>) -> Result<Config, Vec<Probl
         )
         .unwrap_or(Mode::Enforce);
     let listener = listener(root.table("listener"));
-    let admin = admin(root.table("admin"), resolve);
-    let upstream = upstream(root.table("upstream"), resolve, serves);
+    let admin = admin(root.table("admin"), &secrets);
+    let upstream = upstream(root.table("upstream"), &secrets, serves);
     let validation = validation(root.table("validation"));
     let drain = drain(root.table("drain"));
     let telemetry = telemetry(root.table("telemetry"));
@@ -65,7 +71,7 @@ pub(super) fn read(text: &str, purpose: Purpose<'_>) -> Result<Config, Vec<Probl
     let asks = listener.tls.as_ref();
     let asks = asks.is_some_and(|tls| tls.client_ca.is_some());
     let (users, htpasswd) = users(&root, &roles, serves.then_some(resolve), asks);
-    let issuers = issuers(&root, &roles, serves.then_some(resolve));
+    let issuers = issuers(&root, &roles, serves.then_some(&secrets));
     let rate_limits = rate_limits(&root);
     root.finish();
     let problems = report.into_problems();
@@ -160,10 +166,16 @@ fn listener(table: Table<'_, '_>) -> Listener {
     read
 }
 
+fn secret(table: &Table<'_, '_>, key: &'static str, resolve: Resolve<'_>) -> Option<Secret> {
+    table.parsed(key, |reference| {
+        resolve(reference).map(|value| Secret::new(reference, value))
+    })
+}
+
 fn admin(table: Table<'_, '_>, resolve: Resolve<'_>) -> Admin {
     let read = Admin {
         address: address(&table, 8191),
-        token: table.parsed("token", resolve).map(Secret::new),
+        token: secret(&table, "token", resolve),
     };
     if !read.address.ip().is_loopback() && read.token.is_none() {
         table.wrong_value(
@@ -227,10 +239,10 @@ fn upstream(table: Table<'_, '_>, resolve: Resolve<'_>, serves: bool) -> Upstrea
         let username = login.required("username");
         let password = login
             .required("password")
-            .and_then(|_| login.parsed("password", resolve));
+            .and_then(|_| secret(&login, "password", resolve));
         Some(UpstreamCredentials {
             username: username?,
-            password: Secret::new(password?),
+            password: password?,
         })
     });
     login.finish();

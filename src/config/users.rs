@@ -31,25 +31,20 @@ pub(super) fn users(
         let own = password(&table);
         let api_keys = api_keys(&table, &mut keys);
         let certificates = certificates(&table, &mut taken_names, asks);
-        let has_other = api_keys.is_some() || certificates.is_some();
         let held = table.list("roles", |text| role(text, roles));
         let filed = name
             .as_ref()
             .and_then(|name| lines.iter().position(|line| line.name == *name));
         let filed = filed.map(|index| lines.remove(index));
-        match (&own, &filed) {
-            (Some(_), Some(line)) => table.wrong_value(
+        if let (Some(_), Some(line)) = (&own, &filed) {
+            table.wrong_value(
                 "password",
                 format!(
                     "line {} of the htpasswd file has this user, too",
                     line.number
                 ),
                 None,
-            ),
-            (None, None) if resolve.is_some() && !has_other => table.wrong(
-                "a user needs a `password`, `api_keys`, `certificates` or a line in the htpasswd file of `[identity]`",
-            ),
-            (_, _) => {}
+            );
         }
         if let Some(name) = name {
             users.push(User {

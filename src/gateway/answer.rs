@@ -28,9 +28,9 @@ const WARNING_BYTES: usize = 4 * 1024;
 
 const WARNING: HeaderName = HeaderName::from_static("overgate-warning");
 
-/// Fields of an Overlord's answer that are not handed on: those between us and it, and where it
-/// would send the client behind our back.
-const NOT_HANDED_ON: [HeaderName; 11] = [
+/// Fields of an Overlord's answer that are not handed on: those between us and it, what its
+/// authenticators have to say, and where it would send the client behind our back.
+const NOT_HANDED_ON: [HeaderName; 14] = [
     header::CONNECTION,
     HeaderName::from_static("keep-alive"),
     header::PROXY_AUTHENTICATE,
@@ -42,6 +42,10 @@ const NOT_HANDED_ON: [HeaderName; 11] = [
     header::CONTENT_LENGTH,
     header::DATE,
     header::WWW_AUTHENTICATE,
+    // Of the gateway's own login at Druid.
+    header::SET_COOKIE,
+    HeaderName::from_static("authentication-info"),
+    HeaderName::from_static("proxy-authentication-info"),
 ];
 
 /// How the body of an answer is framed.
@@ -252,5 +256,38 @@ impl Gateway {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_between_druid_and_the_gateway_stays_there() {
+        let mut fields = ResponseHeader::build(200, None).expect("good");
+        let told = [
+            "Connection",
+            "Location",
+            "WWW-Authenticate",
+            "Set-Cookie",
+            "Authentication-Info",
+            "Proxy-Authentication-Info",
+            "Proxy-Authenticate",
+            "Keep-Alive",
+            "ETag",
+        ];
+        for name in told {
+            fields.append_header(name, "one").expect("good");
+            fields.append_header(name, "two").expect("good");
+        }
+        let reply = Reply {
+            status: StatusCode::OK,
+            base: Some(Box::new(fields)),
+            fields: Vec::new(),
+        };
+        let built = reply.build("id", Length::Known(0), false).expect("good");
+        let names: Vec<&str> = built.headers.keys().map(HeaderName::as_str).collect();
+        assert_eq!(names, ["etag", "x-request-id", "content-length"]);
     }
 }

@@ -1,6 +1,6 @@
 //! A request's header, as admission and the log want it.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use http::{HeaderName, HeaderValue, header};
 use ipnet::IpNet;
@@ -98,12 +98,22 @@ fn nearest(peer: IpAddr, lines: &[&str], trusted: &[IpNet]) -> IpAddr {
         if !is_trusted(&nearest) {
             break;
         }
-        let Ok(address) = part.trim().parse::<IpAddr>() else {
+        let Some(address) = address(part.trim()) else {
             break;
         };
         nearest = address.to_canonical();
     }
     nearest
+}
+
+/// An address as proxies write it: also with a port, IPv6 also in brackets.
+fn address(text: &str) -> Option<IpAddr> {
+    let bracketed = || {
+        let inner = text.strip_prefix('[')?.strip_suffix(']')?;
+        inner.parse::<Ipv6Addr>().ok().map(IpAddr::from)
+    };
+    let with_port = || text.parse::<SocketAddr>().ok().map(|address| address.ip());
+    text.parse().ok().or_else(with_port).or_else(bracketed)
 }
 
 #[cfg(test)]
@@ -144,7 +154,16 @@ mod tests {
             // What is no address ends it: the nearest that is known counts.
             ("10.0.0.1", &["198.51.100.7, unknown"], "10.0.0.1"),
             ("10.0.0.1", &["198.51.100.7, unknown, 10.0.0.2"], "10.0.0.2"),
-            ("10.0.0.1", &["198.51.100.7:443"], "10.0.0.1"),
+            // With a port, as some proxies write them.
+            ("10.0.0.1", &["198.51.100.7:443"], "198.51.100.7"),
+            ("10.0.0.1", &["[2001:db9::7]"], "2001:db9::7"),
+            ("10.0.0.1", &["[2001:db9::7]:443"], "2001:db9::7"),
+            ("10.0.0.1", &["198.51.100.7, 10.0.0.2:80"], "198.51.100.7"),
+            ("10.0.0.1", &["[198.51.100.7]"], "10.0.0.1"),
+            ("10.0.0.1", &["[2001:db9::7"], "10.0.0.1"),
+            ("10.0.0.1", &["198.51.100.7:"], "10.0.0.1"),
+            ("10.0.0.1", &["198.51.100.7:65536"], "10.0.0.1"),
+            ("10.0.0.1", &["198.51.100.7:x"], "10.0.0.1"),
             ("10.0.0.1", &[""], "10.0.0.1"),
             ("10.0.0.1", &["198.51.100.7,"], "10.0.0.1"),
         ];

@@ -10,6 +10,14 @@ use super::password::HashError;
 /// it must not let one login take the machine.
 const MOST_MEMORY: u32 = 256 * 1024;
 
+/// A hash has the memory of the weakest parameters that OWASP's cheat sheet for storing passwords
+/// allows, in KiB, and does at least their work, in KiB times passes.
+const LEAST_MEMORY: u32 = 7 * 1024;
+const LEAST_WORK: u64 = 5 * 7 * 1024;
+
+/// argon2 1.3: the versions before have faults.
+const VERSION: u32 = 0x13;
+
 /// A hash in the PHC string format.
 pub(super) struct Argon2id {
     text: String,
@@ -24,6 +32,13 @@ impl Argon2id {
             return Err("it is not argon2id");
         }
         let params = Params::try_from(&parsed).map_err(|_| "its parameters are not argon2's")?;
+        if parsed.version != Some(VERSION) {
+            return Err("it is not of argon2's version 19");
+        }
+        let work = u64::from(params.m_cost()).saturating_mul(params.t_cost().into());
+        if params.m_cost() < LEAST_MEMORY || work < LEAST_WORK {
+            return Err("its parameters are too weak: it is guessed too fast");
+        }
         if params.m_cost() > MOST_MEMORY {
             return Err("it asks for more than 256 MiB of memory");
         }
@@ -58,6 +73,9 @@ impl Argon2id {
 pub fn hash_password(password: &str) -> Result<String, HashError> {
     if password.is_empty() {
         return Err(HashError::Empty);
+    }
+    if password.chars().any(char::is_control) {
+        return Err(HashError::Control);
     }
     Argon2::default()
         .hash_password(password.as_bytes())

@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::back_off::BackOff;
-use super::basic::Queue;
+use super::basic::{Lane, Queue, Right};
 use super::cache::{Cache, Fingerprint, Fingerprints, Seen};
 use super::token::Refused;
 use super::users::Users;
@@ -48,6 +48,7 @@ struct Memory {
     clock: Clock,
     cache: Mutex<Cache>,
     back_off: Mutex<BackOff>,
+    right: Mutex<Right>,
 }
 
 /// What is told apart of one login.
@@ -72,6 +73,18 @@ impl Memory {
         self.back_off.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn right(&self) -> MutexGuard<'_, Right> {
+        self.right.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where it waits for its check.
+    fn lane(&self, login: &Login) -> Lane {
+        let account = login.account;
+        account.map_or(Lane::Anybody, |account| {
+            self.right().lane(login.source, account, (self.clock)())
+        })
+    }
+
     /// May it be checked now?
     fn may_try(&self, login: &Login) -> Result<(), Failure> {
         if !login.is_new {
@@ -82,6 +95,18 @@ impl Memory {
         match self.back_off().wait(login.source, account, now) {
             Some(wait) => Err(Failure::Slowed(wait)),
             None => Ok(()),
+        }
+    }
+
+    /// What is said of a key or a token that was checked and is wrong. Who has failed too often
+    /// does not even learn that.
+    fn guessed(&self, login: &Login) -> Failure {
+        if let Err(slowed) = self.may_try(login) {
+            return slowed;
+        }
+        match self.settle(login, None, Duration::ZERO) {
+            Ok(_) => Failure::Wrong,
+            Err(failure) => failure,
         }
     }
 
@@ -102,6 +127,9 @@ impl Memory {
             self.back_off().failed(login.source, login.account, now);
             return Err(Failure::Wrong);
         };
+        if let Some(account) = login.account {
+            self.right().put(login.source, account, now);
+        }
         let end = now.saturating_add(lifetime);
         cache.put(
             login.fingerprint,
@@ -123,6 +151,7 @@ impl Authenticator {
                 clock,
                 cache: Mutex::default(),
                 back_off: Mutex::default(),
+                right: Mutex::default(),
             }),
             queue: Queue::new(),
         }
@@ -145,13 +174,11 @@ impl Authenticator {
         source: IpAddr,
         now: Timestamp,
     ) -> Result<Principal, Failure> {
-        let (kind, parts, account) = match credentials {
+        let (kind, parts) = match credentials {
             Credentials::Absent | Credentials::Certificate(_) => return Err(Failure::Absent),
-            Credentials::Basic { username, password } => {
-                (0, [username.as_str(), password], Some([username, ""]))
-            }
-            Credentials::Key(key) => (1, [key.as_str(), ""], None),
-            Credentials::Token(token) => (2, [token.as_str(), ""], None),
+            Credentials::Basic { username, password } => (0, [username.as_str(), password]),
+            Credentials::Key(key) => (1, [key.as_str(), ""]),
+            Credentials::Token(token) => (2, [token.as_str(), ""]),
         };
         let mut login = Login {
             fingerprint: self.fingerprints.of(kind, parts),
@@ -165,22 +192,31 @@ impl Authenticator {
             Seen::Before => {}
             Seen::Never => login.is_new = true,
         }
-        login.account = account.map(|account| self.fingerprints.of(3, account));
-        self.memory.may_try(&login)?;
         match credentials {
             Credentials::Basic { username, password } => {
+                login.account = Some(self.fingerprints.of(3, [username, ""]));
+                self.memory.may_try(&login)?;
                 let checked = self.password(users, username, password, login);
                 timeout(LONGEST_WAIT, checked)
                     .await
                     .unwrap_or(Err(Failure::Busy))
             }
-            Credentials::Key(key) if users.schemes().key => {
-                self.memory
-                    .settle(&login, users.with_key(key), Duration::MAX)
-            }
+            // These take microseconds and cannot be guessed, so that one that is right need not
+            // wait for the guesses of others at its address.
+            Credentials::Key(key) if users.schemes().key => match users.with_key(key) {
+                Some(principal) => self.memory.settle(&login, Some(principal), Duration::MAX),
+                None => Err(self.memory.guessed(&login)),
+            },
             Credentials::Token(token) if users.takes_bearer(token) => {
-                let (principal, lifetime) = self.token(users, token, now).await?;
-                self.memory.settle(&login, principal, lifetime)
+                match self.token(users, token, now).await {
+                    Ok((principal, lifetime)) => {
+                        self.memory.settle(&login, Some(principal), lifetime)
+                    }
+                    Err(Refused::Wrong) => Err(self.memory.guessed(&login)),
+                    // Whoever has these had a token, or asks at a bad time; neither guesses.
+                    Err(Refused::Expired | Refused::UnknownKey) => Err(Failure::Wrong),
+                    Err(Refused::NoKeys) => Err(Failure::Unavailable),
+                }
             }
             Credentials::Absent
             | Credentials::Certificate(_)
@@ -195,17 +231,14 @@ impl Authenticator {
         users: &Users,
         token: &str,
         now: Timestamp,
-    ) -> Result<(Option<Principal>, Duration), Failure> {
+    ) -> Result<(Principal, Duration), Refused> {
         if is_key(token)
             && let Some(principal) = users.with_key(token)
         {
-            return Ok((Some(principal), Duration::MAX));
+            return Ok((principal, Duration::MAX));
         }
-        match users.issuers.check(token, now.as_second()).await {
-            Ok(accepted) => Ok((Some(accepted.principal), accepted.lifetime)),
-            Err(Refused::Wrong | Refused::UnknownKey) => Ok((None, Duration::ZERO)),
-            Err(Refused::NoKeys) => Err(Failure::Unavailable),
-        }
+        let accepted = users.issuers.check(token, now.as_second()).await?;
+        Ok((accepted.principal, accepted.lifetime))
     }
 
     async fn password(
@@ -217,18 +250,20 @@ impl Authenticator {
     ) -> Result<Principal, Failure> {
         let (user, hash) = users.named(username).ok_or(Failure::Absent)?;
         let same = self.queue.same(login.fingerprint).ok_or(Failure::Busy)?;
-        let _one = same.turn.lock().await;
+        let one = same.turn.clone().lock_owned().await;
         if let Seen::Now(principal) = self.memory.seen(&login) {
             return Ok(principal);
         }
-        let _place = self.queue.place(login.source).ok_or(Failure::Busy)?;
-        let turn = self.queue.turn().await.ok_or(Failure::Busy)?;
+        let place = self.queue.place(login.source, self.memory.lane(&login));
+        let mut place = place.ok_or(Failure::Busy)?;
+        let turn = place.turn().await.ok_or(Failure::Busy)?;
+        let begun = Instant::now();
         // While it waited, others of its source may have failed.
         self.memory.may_try(&login)?;
         let principal = user.map(|user| user.principal.clone());
         let password = password.to_owned();
         let memory = self.memory.clone();
-        tokio::task::spawn_blocking(move || {
+        let settled = tokio::task::spawn_blocking(move || {
             // It is counted, and its turn lasts, even when the client has left meanwhile.
             let right = hash.matches(&password);
             let settled = memory.settle(&login, principal.filter(|_| right), Duration::MAX);
@@ -236,7 +271,13 @@ impl Authenticator {
             settled
         })
         .await
-        .unwrap_or(Err(Failure::Busy))
+        .unwrap_or(Err(Failure::Busy));
+        if settled.is_err() {
+            // Nobody waits for this one's wait.
+            drop((place, one, same));
+            sleep_until(begun + users.floor().await).await;
+        }
+        settled
     }
 }
 

@@ -1,15 +1,18 @@
 //! Who guesses waits: failed logins, counted per source and per account.
 //!
-//! A source that failed a few times waits one second, then two, four, up to a minute, and is not
-//! even checked meanwhile. An account that many sources guess at makes the same sources wait, and
+//! A source that failed a few times waits one second, then two, four, up to a minute. An account
+//! that many sources guess at makes those wait that have failed there some times themselves, and
 //! no others: whoever has not failed gets in at once, so that a user cannot be locked out by
 //! guessing at its password.
+//!
+//! The tables are bounded. What has no place in them has not failed: the one whose last failure
+//! was the longest ago is let go, so that nobody is kept out by the failures of others.
 
-use std::collections::HashMap;
 use std::hash::Hash;
 use std::time::Duration;
 
 use super::cache::Fingerprint;
+use super::recent::Recent;
 use crate::caller::Source;
 
 /// Failures that cost nothing: people mistype.
@@ -17,6 +20,9 @@ const FREE: u32 = 5;
 
 /// Failures at one account, from anywhere, before it slows those who have failed.
 const FREE_PER_ACCOUNT: u32 = 20;
+
+/// Failures of a source at one account before it waits with the others who fail there.
+const FREE_OF_SOURCE_AT_ACCOUNT: u32 = 3;
 
 /// The first wait; each is twice the one before.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
@@ -27,18 +33,24 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// Nothing is remembered longer than this after the last failure.
 const MEMORY: Duration = Duration::from_secs(600);
 
-/// Sources, and accounts, that are told apart; some 100 bytes each. What comes on top shares one
-/// count, whose waits are the first one, so that an honest newcomer is not kept out.
+/// Sources, accounts and pairs of them that are told apart; some 200 bytes each.
 const MOST: usize = 16_384;
 
-/// A full table is looked through for what is forgotten at most this often.
-const TIDY: Duration = Duration::from_secs(1);
-
 /// What is counted.
-#[derive(Default)]
 pub(super) struct BackOff {
     sources: Counts<Source>,
     accounts: Counts<Fingerprint>,
+    pairs: Counts<(Source, Fingerprint)>,
+}
+
+impl Default for BackOff {
+    fn default() -> BackOff {
+        BackOff {
+            sources: Counts(Recent::new(MOST)),
+            accounts: Counts(Recent::new(MOST)),
+            pairs: Counts(Recent::new(MOST)),
+        }
+    }
 }
 
 impl BackOff {
@@ -50,11 +62,14 @@ impl BackOff {
         now: Duration,
     ) -> Option<Duration> {
         // Without failures of its own nobody waits.
-        let own = self.sources.get(&source, now)?;
-        let account = account.and_then(|account| self.accounts.get(account, now));
-        let until = own
-            .until
-            .max(account.map_or(Duration::ZERO, |count| count.until));
+        let mut until = self.sources.get(&source, now)?.until;
+        if let Some(account) = account
+            && let Some(pair) = self.pairs.get(&(source, *account), now)
+            && pair.failures >= FREE_OF_SOURCE_AT_ACCOUNT
+            && let Some(all) = self.accounts.get(account, now)
+        {
+            until = until.max(all.until);
+        }
         until.checked_sub(now).filter(|wait| !wait.is_zero())
     }
 
@@ -63,6 +78,7 @@ impl BackOff {
         self.sources.add(source, FREE, now);
         if let Some(account) = account {
             self.accounts.add(account, FREE_PER_ACCOUNT, now);
+            self.pairs.add((source, account), FREE, now);
         }
     }
 }
@@ -80,7 +96,7 @@ impl Count {
         self.failures == 0 || now >= self.last.saturating_add(MEMORY)
     }
 
-    fn add(&mut self, free: u32, longest: Duration, now: Duration) {
+    fn add(&mut self, free: u32, now: Duration) {
         if self.is_forgotten(now) {
             *self = Count::default();
         }
@@ -88,50 +104,20 @@ impl Count {
         self.last = now;
         if let Some(doubled) = self.failures.checked_sub(free) {
             let wait = FIRST_WAIT.saturating_mul(1_u32.checked_shl(doubled).unwrap_or(u32::MAX));
-            self.until = now.saturating_add(wait.min(longest));
+            self.until = now.saturating_add(wait.min(LONGEST_WAIT));
         }
     }
 }
 
-/// At most [`MOST`] counts, and one for all others.
-struct Counts<K> {
-    by_key: HashMap<K, Count>,
-    others: Count,
-    tidied: Duration,
-}
+struct Counts<K>(Recent<K, Count>);
 
-impl<K> Default for Counts<K> {
-    fn default() -> Counts<K> {
-        Counts {
-            by_key: HashMap::new(),
-            others: Count::default(),
-            tidied: Duration::ZERO,
-        }
-    }
-}
-
-impl<K: Eq + Hash> Counts<K> {
+impl<K: Clone + Eq + Hash> Counts<K> {
     fn get(&self, key: &K, now: Duration) -> Option<&Count> {
-        let count = match self.by_key.get(key) {
-            Some(count) => count,
-            None if self.by_key.len() >= MOST => &self.others,
-            None => return None,
-        };
-        (!count.is_forgotten(now)).then_some(count)
+        self.0.get(key).filter(|count| !count.is_forgotten(now))
     }
 
     fn add(&mut self, key: K, free: u32, now: Duration) {
-        let is_full = self.by_key.len() >= MOST && !self.by_key.contains_key(&key);
-        if is_full && now >= self.tidied.saturating_add(TIDY) {
-            self.tidied = now;
-            self.by_key.retain(|_, count| !count.is_forgotten(now));
-        }
-        if is_full && self.by_key.len() >= MOST {
-            self.others.add(free, FIRST_WAIT, now);
-        } else {
-            let count = self.by_key.entry(key).or_default();
-            count.add(free, LONGEST_WAIT, now);
-        }
+        self.0.touch(key).add(free, now);
     }
 }
 
@@ -183,46 +169,53 @@ mod tests {
     }
 
     #[test]
-    fn an_account_slows_only_those_who_have_failed() {
+    fn an_account_slows_only_those_who_have_failed_there() {
         let mut back_off = BackOff::default();
         for number in 0..100 {
             back_off.failed(source(number), Some(ETL), at(5));
         }
-        // One failure each: none would wait for its own.
-        assert_eq!(
-            back_off.wait(source(0), Some(&ETL), at(5)),
-            Some(LONGEST_WAIT)
-        );
+        // One mistake each, and none of the last one's here.
+        back_off.failed(source(100), Some(OPS), at(5));
+        for number in 0..101 {
+            assert_eq!(back_off.wait(source(number), Some(&ETL), at(5)), None);
+        }
+        // A third one: none would wait for its own.
+        back_off.failed(source(0), Some(ETL), at(5));
+        assert_eq!(back_off.wait(source(0), Some(&ETL), at(5)), None);
+        back_off.failed(source(0), Some(ETL), at(5));
+        let wait = back_off.wait(source(0), Some(&ETL), at(5));
+        assert_eq!(wait, Some(LONGEST_WAIT));
         assert_eq!(back_off.wait(source(0), Some(&OPS), at(5)), None);
         assert_eq!(back_off.wait(source(0), None, at(5)), None);
-        assert_eq!(
-            back_off.wait(source(100), Some(&ETL), at(5)),
-            None,
-            "the honest"
-        );
         assert_eq!(back_off.wait(source(0), Some(&ETL), at(65)), None);
     }
 
     #[test]
-    fn tables_are_bounded_and_newcomers_get_in_within_a_second() {
+    fn a_full_table_keeps_nobody_out() {
         let mut back_off = BackOff::default();
         let most = u32::try_from(MOST).expect("few");
-        for number in 0..most + 1_000 {
+        let account = |number: u32| {
             let mut account = [0; 32];
             account[..4].copy_from_slice(&number.to_le_bytes());
-            back_off.failed(source(number), Some(account), at(5));
+            account
+        };
+        for _ in 0..FREE {
+            back_off.failed(source(u32::MAX), Some(ETL), at(4));
         }
-        assert_eq!(back_off.sources.by_key.len(), MOST);
-        assert_eq!(back_off.accounts.by_key.len(), MOST);
-        // Those beyond the table are one, and wait no longer than a second.
-        assert_eq!(back_off.wait(source(most), None, at(5)), Some(FIRST_WAIT));
-        let honest = back_off.wait(source(u32::MAX), Some(&ETL), at(5));
-        assert_eq!(honest, Some(FIRST_WAIT));
-        // What is forgotten makes room.
-        let later = at(5) + MEMORY;
-        assert_eq!(back_off.wait(source(u32::MAX), Some(&ETL), later), None);
-        back_off.failed(source(u32::MAX), Some(ETL), later);
-        assert_eq!(back_off.sources.by_key.len(), 1);
+        for number in 0..most + 1_000 {
+            for _ in 0..FREE {
+                back_off.failed(source(number), Some(account(number)), at(5));
+            }
+        }
+        assert_eq!(back_off.sources.0.len(), MOST);
+        assert_eq!(back_off.accounts.0.len(), MOST);
+        assert_eq!(back_off.pairs.0.len(), MOST);
+        let wait = |number| back_off.wait(source(number), None, at(5));
+        assert_eq!(wait(most + 1_000), None, "a newcomer has not failed");
+        assert_eq!(wait(u32::MAX), None, "the oldest are let go");
+        assert_eq!(wait(999), None, "the oldest are let go");
+        assert_eq!(wait(1_000), Some(FIRST_WAIT));
+        assert_eq!(wait(most + 999), Some(FIRST_WAIT));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Logins that were checked a moment ago, by a keyed hash of what was sent.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -16,6 +17,9 @@ const MEMORY: Duration = Duration::from_secs(600);
 
 /// Logins kept at most; each takes some 200 bytes.
 const MOST: usize = 10_000;
+
+/// Logins of one principal kept at most: an issuer may make it a token for each request.
+const MOST_OF_ONE: usize = 100;
 
 /// HMAC-SHA-256 of a login under a key made at the start: what memory holds tells no password.
 pub(super) type Fingerprint = [u8; 32];
@@ -49,6 +53,7 @@ struct Entry {
     principal: Principal,
     generation: u64,
     until: Duration,
+    number: u64,
 }
 
 /// What is remembered of a login.
@@ -67,6 +72,10 @@ pub(super) enum Seen {
 #[derive(Default)]
 pub(super) struct Cache {
     entries: HashMap<Fingerprint, Entry>,
+    /// The logins of each, by their numbers, the oldest first.
+    by_principal: HashMap<Arc<str>, BTreeMap<u64, Fingerprint>>,
+    /// How many were remembered.
+    put: u64,
 }
 
 impl Cache {
@@ -89,26 +98,47 @@ impl Cache {
         now: Duration,
         end: Duration,
     ) {
-        if self.entries.len() >= MOST {
-            self.entries.retain(|_, entry| now < entry.until);
+        self.forget(&key);
+        let name = principal.name().clone();
+        let own = self.by_principal.get(&name);
+        let goes = match own.filter(|own| own.len() >= MOST_OF_ONE) {
+            Some(own) => Some(own),
+            None if self.entries.len() >= MOST => {
+                self.by_principal.values().max_by_key(|own| own.len())
+            }
+            None => None,
+        };
+        if let Some((_, oldest)) = goes.and_then(BTreeMap::first_key_value) {
+            self.forget(&oldest.clone());
         }
-        if self.entries.len() >= MOST {
-            // Only good logins get here: this many in one minute is a busy day, not an attack.
-            self.entries.clear();
-        }
+        self.put += 1;
+        self.by_principal
+            .entry(name)
+            .or_default()
+            .insert(self.put, key);
         self.entries.insert(
             key,
             Entry {
                 principal,
                 generation,
                 until: now.saturating_add(LIFETIME).min(end),
+                number: self.put,
             },
         );
     }
 
     /// It is not right any more.
     pub(super) fn forget(&mut self, key: &Fingerprint) {
-        self.entries.remove(key);
+        let Some(entry) = self.entries.remove(key) else {
+            return;
+        };
+        let name = entry.principal.name();
+        if let Some(own) = self.by_principal.get_mut(name) {
+            own.remove(&entry.number);
+            if own.is_empty() {
+                self.by_principal.remove(name);
+            }
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -164,14 +194,30 @@ mod tests {
     }
 
     #[test]
-    fn the_cache_is_bounded() {
+    fn the_cache_is_bounded_and_each_has_its_share() {
         let mut cache = Cache::default();
-        for number in 0..MOST as u64 + 10 {
+        let mut put = |name: &str, number: usize| {
             let mut key = [0; 32];
-            key[..8].copy_from_slice(&number.to_le_bytes());
-            let principal = Principal::new("etl", Vec::new());
+            key[..8].copy_from_slice(&(number as u64).to_le_bytes());
+            let principal = Principal::new(name, Vec::new());
             cache.put(key, principal, 1, Duration::ZERO, Duration::MAX);
+            let known = |key| cache.entries.contains_key(key);
+            let mut oldest = [0; 32];
+            oldest[..8].copy_from_slice(&1_u64.to_le_bytes());
+            (cache.len(), known(&[0; 32]), known(&oldest))
+        };
+        // One login of the first, and a flood of the second.
+        assert_eq!(put("first", 0), (1, true, false));
+        for number in 1..=MOST_OF_ONE {
+            assert_eq!(put("second", number), (number + 1, true, true));
         }
-        assert!(cache.len() <= MOST);
+        assert_eq!(put("second", 200), (MOST_OF_ONE + 1, true, false));
+        // So many others that the table is full: it is the largest that gives way.
+        for number in 0..MOST {
+            let (len, first, _) = put(&format!("user{number}"), 1_000 + number);
+            assert!(len <= MOST && first, "{number}");
+        }
+        let counted: usize = cache.by_principal.values().map(BTreeMap::len).sum();
+        assert_eq!((cache.len(), counted), (MOST, MOST));
     }
 }

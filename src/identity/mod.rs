@@ -12,6 +12,7 @@ mod bcrypt;
 mod cache;
 mod certificate;
 mod password;
+mod recent;
 mod token;
 mod users;
 

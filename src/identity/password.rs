@@ -12,6 +12,11 @@ pub enum HashError {
     /// RFC 7617 has no empty password here.
     #[error("the password is empty")]
     Empty,
+    /// RFC 7617 has no control characters: with one nobody could log in.
+    #[error(
+        "there is a control character in the password, and no client can send one: was it pasted with a tab or a line break?"
+    )]
+    Control,
     /// The crate refused, or there is no randomness.
     #[error("cannot hash the password")]
     Failed(#[source] argon2::password_hash::Error),
@@ -82,6 +87,19 @@ mod tests {
     }
 
     #[test]
+    fn what_nobody_can_send_is_no_password() {
+        for bad in ["a\tb", "\u{7}", "a\u{7f}", "a\u{85}b", "a\0"] {
+            let refused = hash_password(bad).expect_err("a control character");
+            assert!(matches!(refused, HashError::Control), "{bad:?}");
+            assert!(!refused.to_string().contains(bad));
+        }
+        for good in [" a b ", "päss", "日本語", "a:b"] {
+            assert!(hash_password(good).is_ok(), "{good}");
+        }
+        assert!(matches!(hash_password(""), Err(HashError::Empty)));
+    }
+
+    #[test]
     fn bcrypt_never_cuts_a_password() {
         let longest = "p".repeat(72);
         let hash = Hash::parse(&bcrypt(&longest, 10)).expect("good");
@@ -124,6 +142,11 @@ mod tests {
             "$argon2id$v=19$m=262144,t=99,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA",
             "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ",
             &good.replace("argon2id", "argon2x"),
+            &good.replace("m=19456,t=2", "m=8,t=1"),
+            &good.replace("m=19456,t=2", "m=19456,t=1"),
+            &good.replace("m=19456,t=2", "m=7167,t=50"),
+            &good.replace("v=19", "v=16"),
+            &good.replace("v=19$", ""),
         ] {
             assert!(Hash::parse(bad).is_err(), "{bad}");
         }

@@ -2,6 +2,10 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::OnceCell;
+use tokio::time::Instant;
 
 use super::api_key::Keys;
 use super::password::Hash;
@@ -38,8 +42,37 @@ pub struct Users {
     /// What is checked for users that do not exist, so that they take as long as those who do: the
     /// costliest hash there is. What comes of it is not looked at.
     decoy: Option<Arc<Hash>>,
+    floor: Arc<Floor>,
     by_key: Keys,
     pub(super) issuers: Issuers,
+}
+
+/// How long it takes at least until a password is called wrong, lest the time tell whose hash is
+/// which.
+#[derive(Default)]
+struct Floor {
+    /// The costliest hash, if there are cheaper ones.
+    hash: Option<Arc<Hash>>,
+    measured: OnceCell<Duration>,
+}
+
+impl Floor {
+    /// What that hash takes, and a quarter of it. Measured once, off the request's thread.
+    async fn time(&self) -> Duration {
+        let Some(hash) = &self.hash else {
+            return Duration::ZERO;
+        };
+        let measure = || async {
+            let hash = hash.clone();
+            let measured = tokio::task::spawn_blocking(move || {
+                let begun = Instant::now();
+                hash.matches("");
+                begun.elapsed() * 5 / 4
+            });
+            measured.await.unwrap_or_default()
+        };
+        *self.measured.get_or_init(measure).await
+    }
 }
 
 pub(super) struct User {
@@ -60,6 +93,7 @@ impl Users {
     ) -> Result<Users, InvalidUser> {
         let mut by_name = HashMap::new();
         let mut decoy: Option<Arc<Hash>> = None;
+        let mut cheapest = u64::MAX;
         let mut by_key = Keys::default();
         for account in accounts {
             let Account {
@@ -79,6 +113,7 @@ impl Users {
                     reason,
                 })?;
                 let hash = Arc::new(hash);
+                cheapest = cheapest.min(hash.cost());
                 if decoy
                     .as_ref()
                     .is_none_or(|decoy| decoy.cost() < hash.cost())
@@ -88,13 +123,30 @@ impl Users {
                 by_name.insert(name, User { hash, principal });
             }
         }
+        let costliest = decoy.clone().filter(|decoy| decoy.cost() > cheapest);
         Ok(Users {
             generation,
             by_name,
             decoy,
+            floor: Arc::new(Floor {
+                hash: costliest,
+                measured: OnceCell::new(),
+            }),
             by_key,
             issuers,
         })
+    }
+
+    /// Begins what goes on beside requests: keys are fetched, times measured. Takes a runtime.
+    pub fn start(&self) {
+        self.issuers.start();
+        let floor = self.floor.clone();
+        tokio::spawn(async move { floor.time().await });
+    }
+
+    /// No password is called wrong sooner than this after its check began.
+    pub(super) async fn floor(&self) -> Duration {
+        self.floor.time().await
     }
 
     /// Whose tokens are taken.

@@ -2,6 +2,7 @@
 
 mod parts;
 mod reload;
+mod warnings;
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwapOption;
 use listenfd::ListenFd;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -19,15 +21,16 @@ use crate::admin;
 use crate::config::{self, Config, LoadError};
 use crate::gateway::{Gateway, Parts};
 use crate::identity::{Authenticator, Clock as Monotonic, InvalidIssuer, InvalidUser};
-use crate::listener::{Drain, Listener, Phase, Tls, TlsError};
+use crate::listener::{Drain, Listener, Phase, TlsError};
 use crate::quota::{Clock, Limiter};
 use crate::schema::TableError;
 use crate::telemetry::{AccessLog, Metrics, Readings, Telemetry};
 use crate::upstream::{Memory, Overlords, Owners, TrustError};
 pub(crate) use parts::users;
-use parts::{access_log, edge, generation, socket, upstream};
+use parts::{access_log, admin_token, edge, generation, guarded, socket, upstream};
 pub use parts::{listener_tls, snapshot, upstream_tls};
 use reload::Reloader;
+use warnings::warn;
 
 /// Buckets of all rate limits together; some 300 bytes each.
 const MOST_LIMITER_KEYS: usize = 50_000;
@@ -122,6 +125,7 @@ struct State {
     access_log: Arc<AccessLog>,
     generation: AtomicU64,
     reload_failed: AtomicBool,
+    admin_token: ArcSwapOption<String>,
 }
 
 impl admin::Source for State {
@@ -137,7 +141,10 @@ impl admin::Source for State {
             .enumerate();
         let tls = self.listener.tls();
         let own = tls.iter().flat_map(|tls| tls.files().ends());
-        let ends = own.chain(generation.overlords.trust().files().ends());
+        let issuers = generation.users.issuers().files();
+        let ends = own
+            .chain(generation.overlords.trust().files().ends())
+            .chain(issuers.flat_map(|files| files.ends()));
         Readings {
             certificates: ends
                 .map(|(path, end)| (path.display().to_string(), end.as_second()))
@@ -162,6 +169,10 @@ impl admin::Source for State {
 
     fn metrics(&self) -> &Metrics {
         self.gateway.telemetry().metrics()
+    }
+
+    fn token(&self) -> Option<Arc<String>> {
+        self.admin_token.load_full()
     }
 }
 
@@ -218,9 +229,7 @@ impl Server {
         // The configuration was checked for its own address; a socket that was handed over has
         // another.
         let admin_address = admin.local_addr().map_err(StartError::System)?;
-        if !admin_address.ip().to_canonical().is_loopback() && config.admin.token.is_none() {
-            return Err(StartError::AdminNeedsToken(admin_address));
-        }
+        guarded(&config.admin, admin_address)?;
         let watch = path.as_deref().map(watch);
         let tls = listener_tls(&config.listener)?;
         let clock = monotonic();
@@ -244,7 +253,7 @@ impl Server {
             wall_clock,
             seed: u32::from_le_bytes(random::<4>()?),
         }));
-        gateway.generation().users.issuers().start();
+        gateway.generation().users.start();
         let listener = Listener::new(edge(&config.listener), tls, drain.clone(), gateway.clone());
         let state = Arc::new(State {
             gateway: gateway.clone(),
@@ -254,6 +263,7 @@ impl Server {
             access_log,
             generation: AtomicU64::new(1),
             reload_failed: AtomicBool::new(false),
+            admin_token: ArcSwapOption::new(admin_token(&config.admin)),
         });
         Ok(Server {
             config,
@@ -294,13 +304,7 @@ impl Server {
         let mut hang_up = signal(SignalKind::hangup()).map_err(StartError::System)?;
         let (downstream, admin) = self.addresses().map_err(StartError::System)?;
         let edge = tokio::spawn(self.listener.clone().run(self.downstream));
-        let token = self
-            .config
-            .admin
-            .token
-            .as_ref()
-            .map(|token| token.expose().to_owned());
-        let admin_task = tokio::spawn(admin::serve(self.admin, self.state.clone(), token));
+        let admin_task = tokio::spawn(admin::serve(self.admin, self.state.clone()));
         tracing::info!(listener = "downstream", address = %downstream, "listening");
         tracing::info!(listener = "admin", address = %admin, "listening");
         let mut reloader = Reloader {
@@ -313,6 +317,7 @@ impl Server {
             limiter: self.limiter,
             clock: self.clock,
             state: self.state.clone(),
+            admin,
         };
         let mut look = tokio::time::interval(LOOK);
         let mut daily = tokio::time::interval(DAY);
@@ -324,7 +329,9 @@ impl Server {
                 _ = hang_up.recv() => true,
                 _ = look.tick() => reloader.changed(),
                 _ = daily.tick() => {
-                    warn(self.listener.tls().as_deref(), &reloader.upstream);
+                    let generation = self.gateway.generation();
+                    let issuers = generation.users.issuers();
+                    warn(&reloader.config, self.listener.tls().as_deref(), &reloader.upstream, issuers);
                     false
                 }
             };
@@ -354,15 +361,6 @@ fn watch(path: &Path) -> config::Watch {
     let files = config::named(path).unwrap_or_default();
     watch.also(files.iter().map(PathBuf::as_path));
     watch
-}
-
-/// Says which certificates are out of date, or will be soon.
-fn warn(tls: Option<&Tls>, upstream: &Upstream) {
-    let now = wall_clock();
-    let own = tls.iter().flat_map(|tls| tls.files().warnings(now));
-    for warning in own.chain(upstream.overlords.trust().files().warnings(now)) {
-        tracing::warn!(warning, "a certificate has to be replaced");
-    }
 }
 
 /// Lame duck, closing, the wait for what is in flight.

@@ -37,6 +37,20 @@ pub(super) async fn socket(
     TcpListener::bind(address).await.map_err(failed)
 }
 
+/// The bearer token that the admin listener wants.
+pub(super) fn admin_token(from: &config::Admin) -> Option<Arc<String>> {
+    let token = from.token.as_ref();
+    token.map(|token| Arc::new(token.expose().to_owned()))
+}
+
+/// May the admin listener stand at this address, which need not be the configuration's?
+pub(super) fn guarded(from: &config::Admin, address: SocketAddr) -> Result<(), StartError> {
+    match address.ip().to_canonical().is_loopback() || from.token.is_some() {
+        true => Ok(()),
+        false => Err(StartError::AdminNeedsToken(address)),
+    }
+}
+
 pub(super) fn access_log(to: &LogTo) -> Result<Arc<AccessLog>, StartError> {
     Ok(match to {
         LogTo::Off => AccessLog::off(),

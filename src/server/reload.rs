@@ -1,12 +1,14 @@
 //! Taking a new configuration while the old one serves.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::parts::{edge, generation, listener_tls, upstream, upstream_tls};
-use super::{StartError, State, Upstream, chain, warn};
+use super::parts::{admin_token, edge, generation, guarded, listener_tls, upstream, upstream_tls};
+use super::warnings::warn;
+use super::{StartError, State, Upstream, chain};
 use crate::config::{self, Config, LoadError};
 use crate::gateway::Gateway;
 use crate::identity::Clock;
@@ -28,6 +30,8 @@ pub(super) struct Reloader {
     pub(super) limiter: Arc<Limiter>,
     pub(super) clock: Clock,
     pub(super) state: Arc<State>,
+    /// Where the admin listener stands.
+    pub(super) admin: SocketAddr,
 }
 
 impl Reloader {
@@ -72,7 +76,10 @@ impl Reloader {
                 "listener.address",
                 config.listener.address == self.config.listener.address,
             ),
-            ("admin", config.admin == self.config.admin),
+            (
+                "admin.address",
+                config.admin.address == self.config.admin.address,
+            ),
             ("telemetry", config.telemetry == self.config.telemetry),
             (
                 "validation.body_memory",
@@ -82,6 +89,7 @@ impl Reloader {
         if let Some((key, _)) = fixed.iter().find(|(_, same)| !same) {
             return Err(StartError::NeedsRestart(key));
         }
+        guarded(&config.admin, self.admin)?;
         let number = self.state.generation.load(Ordering::Relaxed) + 1;
         let tls = listener_tls(&config.listener)?;
         let trust = Trust::read(&upstream_tls(&config.upstream))?;
@@ -104,11 +112,12 @@ impl Reloader {
                 return Err(error);
             }
         };
-        generation.users.issuers().start();
-        warn(tls.as_ref(), side);
+        generation.users.start();
+        warn(&config, tls.as_ref(), side, generation.users.issuers());
         self.gateway.replace(generation);
         self.listener.set(edge(&config.listener), tls);
         self.state.generation.store(number, Ordering::Relaxed);
+        self.state.admin_token.store(admin_token(&config.admin));
         self.config = config;
         if let Some(changed) = changed {
             let old = std::mem::replace(&mut self.upstream, changed);

@@ -439,7 +439,7 @@ async fn a_compaction_configuration_cannot_run_code() {
 
 #[tokio::test]
 async fn a_grant_says_what_a_spec_may_be_and_read() {
-    let hash = crate::support::rig::cheap_hash(PASSWORD);
+    let hash = crate::support::rig::cheap_hash();
     let rig = Rig::with(
         "",
         &format!(

@@ -5,14 +5,14 @@ use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ring::rand::SystemRandom;
-use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
+use ring::signature::EcdsaKeyPair;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use crate::support::client::{Answer, Call};
 use crate::support::rig::{PASSWORD, Rig, api};
+use crate::support::tokens::{jwks, key_pair, signed};
 
 #[tokio::test]
 async fn users_of_an_htpasswd_file_get_the_roles_of_their_name() {
@@ -122,19 +122,6 @@ impl Provider {
     }
 }
 
-fn key_pair() -> EcdsaKeyPair {
-    let random = SystemRandom::new();
-    let algorithm = &ECDSA_P256_SHA256_FIXED_SIGNING;
-    let key = EcdsaKeyPair::generate_pkcs8(algorithm, &random).expect("a key");
-    EcdsaKeyPair::from_pkcs8(algorithm, key.as_ref(), &random).expect("its own")
-}
-
-fn jwks(key: &EcdsaKeyPair) -> String {
-    let (x, y) = key.public_key().as_ref()[1..].split_at(32);
-    let (x, y) = (URL_SAFE_NO_PAD.encode(x), URL_SAFE_NO_PAD.encode(y));
-    json!({"keys": [{"kty": "EC", "crv": "P-256", "kid": "k", "x": x, "y": y}]}).to_string()
-}
-
 /// A token that is good for a minute by this machine's clock.
 fn token(key: &EcdsaKeyPair, changes: &[(&str, Value)]) -> String {
     let mut claims = json!({
@@ -147,13 +134,7 @@ fn token(key: &EcdsaKeyPair, changes: &[(&str, Value)]) -> String {
     for (name, value) in changes {
         claims[*name] = value.clone();
     }
-    let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"ES256","kid":"k","typ":"JWT"}"#);
-    let input = format!("{header}.{}", URL_SAFE_NO_PAD.encode(claims.to_string()));
-    let signature = key.sign(&SystemRandom::new(), input.as_bytes());
-    format!(
-        "{input}.{}",
-        URL_SAFE_NO_PAD.encode(signature.expect("signed"))
-    )
+    signed(key, &claims)
 }
 
 #[tokio::test]
@@ -219,6 +200,34 @@ async fn without_the_providers_keys_nobody_is_called_wrong() {
         );
         assert_eq!(answer.header("Retry-After"), Some("5"));
     }
+}
+
+#[tokio::test]
+async fn a_key_that_its_provider_does_not_know_yet_is_no_guess() {
+    let key = key_pair();
+    let provider = Provider::start(jwks(&key)).await;
+    let keys = format!("http://{}/keys", provider.address);
+    let shipped = "https://sso.example.com/realms/data/protocol/openid-connect/certs";
+    let rig = Rig::example("jwt.toml", &[(shipped, &keys)]).await;
+    let send = async |token: String| {
+        let call = Call::get(&api("/tasks"));
+        let call = call.header("Authorization", &format!("Bearer {token}"));
+        rig.send(&call).await.status
+    };
+    let good = token(&key, &[]);
+    assert_eq!(send(good.clone()).await, 200);
+    let (_, rest) = good.split_once('.').expect("three parts");
+    let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"ES256","kid":"new","typ":"JWT"}"#);
+    for _ in 0..10 {
+        assert_eq!(send(format!("{header}.{rest}")).await, 503);
+        // An hour ago it was good.
+        let past = jiff::Timestamp::now().as_second() - 3_600;
+        assert_eq!(send(token(&key, &[("exp", past.into())])).await, 401);
+    }
+    assert_eq!(
+        send(token(&key, &[("preferred_username", "bob".into())])).await,
+        200
+    );
 }
 
 #[tokio::test]

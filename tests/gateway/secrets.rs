@@ -24,7 +24,7 @@ fn task(id: &str, datasource: &str) -> String {
 }
 
 async fn filled() -> Rig {
-    let hash = cheap_hash(PASSWORD);
+    let hash = cheap_hash();
     let rig = Rig::with(
         "",
         &format!(

@@ -5,6 +5,7 @@
 pub mod client;
 pub mod rig;
 pub mod tls;
+pub mod tokens;
 
 use std::time::Duration;
 

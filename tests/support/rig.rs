@@ -1,8 +1,8 @@
 //! A gateway in this process, before an embedded cluster of two Overlords.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use argon2::password_hash::PasswordHasher as _;
 use argon2::{Algorithm, Argon2, Params, Version};
@@ -30,9 +30,14 @@ pub struct Rig {
     clock: Arc<AtomicI64>,
 }
 
-/// A hash that costs next to nothing.
-pub fn cheap_hash(password: &str) -> String {
-    let params = Params::new(8, 1, 1, None).expect("the smallest that argon2 allows");
+/// The cheapest hash of everybody's password that is taken, made once.
+pub fn cheap_hash() -> String {
+    static HASH: LazyLock<String> = LazyLock::new(|| cheapest(PASSWORD));
+    HASH.clone()
+}
+
+fn cheapest(password: &str) -> String {
+    let params = Params::new(7 * 1024, 5, 1, None).expect("the cheapest that is taken");
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
         .hash_password(password.as_bytes())
         .expect("hashed")
@@ -42,7 +47,7 @@ pub fn cheap_hash(password: &str) -> String {
 /// Users `admin` (everything), `wiki` (wiki*: submit, read, shutdown, manage) and `viewer` (wiki*:
 /// read).
 pub fn users() -> String {
-    let hash = cheap_hash(PASSWORD);
+    let hash = cheap_hash();
     format!(
         r#"
 [[user]]

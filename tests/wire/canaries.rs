@@ -1,24 +1,29 @@
 //! Secrets that must be seen nowhere: planted in credentials, tokens, specs and the configuration,
 //! and looked for in everything that the binary says, with its log at its most talkative.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use ring::signature::EcdsaKeyPair;
+use serde_json::json;
 use sha2::Digest as _;
 
 use super::process::{Process, configuration, overlord};
 use crate::support::client::{Answer, Call, Client};
 use crate::support::rig::{PASSWORD, api, cheap_hash};
+use crate::support::tokens::{jwks, key_pair, signed};
 
 /// Each has its own, so that what leaks is known.
-const CANARIES: [&str; 12] = [
+const CANARIES: [&str; 13] = [
     "canary-upstream-password",
     "canary-admin-token",
     "canary-api-key-0123456789",
     "canary-wrong-password",
     "canary-wrong-key-0123456789",
     "canary-token-subject",
+    "canary-token-claim",
     "canary-token-signature",
     "canary-cookie",
     "canary-task-password",
@@ -57,12 +62,45 @@ fn leaks(said: &[u8]) -> Vec<&'static str> {
     leaked
 }
 
+const ISSUER: &str = "https://sso.example.com/";
+
+/// An issuer whose keys are in a file.
+fn issuer(keys: &Path) -> String {
+    format!(
+        r#"
+[[issuer]]
+name = "sso"
+issuer = "{ISSUER}"
+audiences = ["druid"]
+algorithms = ["ES256"]
+keys = "file:{}"
+[issuer.roles]
+operators = "operator"
+"#,
+        keys.display()
+    )
+}
+
+/// A good token, of which only the subject and what gives roles is anybody's business.
+fn good_token(key: &EcdsaKeyPair) -> String {
+    let claims = json!({
+        "iss": ISSUER,
+        "aud": "druid",
+        "sub": "alice",
+        "exp": 4_102_444_800_u64,
+        "roles": ["operators", "canary-token-claim"],
+        "email": "canary-token-claim",
+        "nested": {"canary-token-claim": ["canary-token-claim"]},
+    });
+    signed(key, &claims)
+}
+
 /// A token that nobody signed.
 fn token() -> String {
     let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
     format!(
         "{}.{}.{}",
-        part(r#"{"alg":"RS256","typ":"JWT"}"#),
+        part(r#"{"alg":"ES256","kid":"k","typ":"JWT"}"#),
         part(
             r#"{"iss":"https://sso.example.com/","aud":"druid","sub":"canary-token-subject","exp":4102444800}"#
         ),
@@ -106,8 +144,12 @@ async fn planted_secrets_are_seen_nowhere() {
     let folder = tempfile::tempdir().expect("a folder");
     let digest = sha2::Sha256::digest("canary-api-key-0123456789");
     let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    let hash = cheap_hash(PASSWORD);
-    std::fs::write(folder.path().join("keys.json"), r#"{"keys":[]}"#).expect("written");
+    let hash = cheap_hash();
+    let key = key_pair();
+    let keys = folder.path().join("keys.json");
+    std::fs::write(&keys, jwks(&key)).expect("written");
+    let good_token = good_token(&key);
+    let (_, signature) = good_token.rsplit_once('.').expect("three parts");
     let text = configuration(
         overlord.address(),
         "[admin]\ntoken = \"env:CANARY_ADMIN\"\n",
@@ -115,8 +157,9 @@ async fn planted_secrets_are_seen_nowhere() {
     .replace(
         "probe_interval",
         "credentials = { username = \"gate\", password = \"env:CANARY_UPSTREAM\" }\nprobe_interval",
-    ) + &format!(
-        r#"
+    ) + &issuer(&keys)
+        + &format!(
+            r#"
 [[user]]
 name = "program"
 api_keys = ["sha256:{digest}"]
@@ -126,7 +169,7 @@ name = "secrets"
 password = "{hash}"
 roles = ["operator"]
 "#
-    );
+        );
     let config = folder.path().join("overgate.toml");
     std::fs::write(&config, &text).expect("written");
     let environment = [
@@ -164,6 +207,8 @@ roles = ["operator"]
         calls.push(Call::get(&api(path)).header("X-API-Key", "canary-api-key-0123456789"));
         calls.push(Call::get(&api(path)).header("X-API-Key", "canary-wrong-key-0123456789"));
         calls.push(Call::get(&api(path)).header("Authorization", &format!("Bearer {}", token())));
+        let bearer = format!("Bearer {good_token}");
+        calls.push(Call::get(&api(path)).header("Authorization", &bearer));
         calls.push(
             Call::get(&api(path))
                 .header("Cookie", "session=canary-cookie")
@@ -190,6 +235,10 @@ roles = ["operator"]
         .filter(|(_, answer)| answer.status == 200)
         .count();
     assert!(accepted > 10, "{accepted} were accepted");
+    assert!(
+        process.said("sso:alice"),
+        "the good token was taken, and the access log has its name"
+    );
     let mut admin = Client::connect(process.admin).await.expect("connected");
     for path in ["/metrics", "/status", "/readyz?verbose", "/livez"] {
         for token in ["Bearer canary-admin-token", "Bearer canary-wrong-password"] {
@@ -200,6 +249,7 @@ roles = ["operator"]
     }
     for (name, answer) in &answers {
         let said = format!("{:?}\n{}", answer.headers, answer.text());
+        assert!(!said.contains(signature), "{name}: {said}");
         assert_eq!(leaks(said.as_bytes()), [""; 0], "{name}: {said}");
     }
 
@@ -249,6 +299,7 @@ roles = ["operator"]
 
     let lines = process.lines.lock().expect("no panic").join("\n");
     assert!(lines.lines().count() > 50, "the log says a lot: {lines}");
+    assert!(!lines.contains(signature), "the good token's");
     let leaked = leaks(lines.as_bytes());
     let line = |canary: &&str| {
         lines

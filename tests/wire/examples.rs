@@ -91,7 +91,7 @@ async fn the_manuals_commands_make_the_examples_files() {
     }
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let manual = std::fs::read_to_string(root.join("docs/tls.md")).expect("a page");
-    let commands = manual.split("```sh\n").nth(1).expect("the commands");
+    let commands = manual.split("```bash\n").nth(1).expect("the commands");
     let commands = commands.split("```").next().expect("their end");
     let folder = tempfile::tempdir().expect("a folder");
     let made = Command::new("bash")

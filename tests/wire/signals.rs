@@ -86,7 +86,7 @@ async fn a_change_of_the_htpasswd_file_is_taken_whole_or_not_at_all() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("users");
     let write = |text: String| std::fs::write(&path, text).expect("written");
-    let hash = cheap_hash(PASSWORD);
+    let hash = cheap_hash();
     write(format!("first:{hash}\n"));
     let identity = format!("[identity]\nhtpasswd = \"{}\"\n", path.display());
     let gateway = Process::start(overlord.address(), &identity).await;
@@ -134,6 +134,85 @@ async fn a_change_of_the_htpasswd_file_is_taken_whole_or_not_at_all() {
     })
     .await;
     assert_eq!(statuses().await, [403, 401]);
+}
+
+#[tokio::test]
+async fn who_is_taken_out_of_the_htpasswd_file_is_out() {
+    let overlord = overlord().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("users");
+    let write = |text: String| std::fs::write(&path, text).expect("written");
+    let hash = cheap_hash();
+    write(format!("first:{hash}\nsecond:{hash}\n"));
+    let more = format!(
+        "[identity]\nhtpasswd = \"{}\"\n[[user]]\nname = \"second\"\nroles = [\"operator\"]\n",
+        path.display()
+    );
+    let gateway = Process::start(overlord.address(), &more).await;
+    let statuses = async || {
+        let mut statuses = Vec::new();
+        for user in ["first", "second"] {
+            let call = Call::get(&api("/leader")).login(user, PASSWORD);
+            let answer = call.send(gateway.address).await.expect("answered");
+            statuses.push(answer.status);
+        }
+        statuses
+    };
+    assert_eq!(statuses().await, [403, 200]);
+    let second = format!("second:{hash}\n");
+    for (number, content, expected) in [
+        (2, format!("first:{hash}\n"), [403, 401]),
+        (3, String::new(), [401, 401]),
+        (4, second, [401, 200]),
+    ] {
+        write(content);
+        let taken = format!("\"generation\":{number}");
+        eventually("it is taken", async || gateway.said(&taken).then_some(())).await;
+        assert_eq!(statuses().await, expected, "{number}");
+    }
+    assert!(gateway.said("nobody can log in as user `second`"));
+    std::fs::remove_file(&path).expect("removed");
+    eventually("it is told", async || {
+        gateway.said("reload refused").then_some(())
+    })
+    .await;
+    let metrics = Call::get("/metrics").send(gateway.admin).await;
+    let metrics = metrics.expect("answered").text();
+    assert!(metrics.contains("overgate_config_reload_failed 1"));
+    assert_eq!(statuses().await, [401, 200], "who is out is not known");
+}
+
+#[tokio::test]
+async fn the_admin_token_can_be_changed() {
+    let overlord = overlord().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("token");
+    std::fs::write(&path, "old-token\n").expect("written");
+    let admin = format!("[admin]\ntoken = \"file:{}\"\n", path.display());
+    let gateway = Process::start(overlord.address(), &admin).await;
+    let statuses = async || {
+        let mut statuses = Vec::new();
+        for token in ["old-token", "new-token"] {
+            let call = Call::get("/status").header("Authorization", &format!("Bearer {token}"));
+            statuses.push(call.send(gateway.admin).await.expect("answered").status);
+        }
+        statuses
+    };
+    assert_eq!(statuses().await, [200, 401]);
+    // Without a signal: the file is watched.
+    std::fs::write(&path, "new-token\n").expect("written");
+    eventually("it is taken", async || {
+        (statuses().await == [401, 200]).then_some(())
+    })
+    .await;
+    assert!(!gateway.said("reload refused"));
+    // The token's file is named by nothing any more: everybody on this machine may look.
+    let text = std::fs::read_to_string(&gateway.config).expect("written");
+    std::fs::write(&gateway.config, text.replace("token = ", "# token = ")).expect("written");
+    eventually("it is taken", async || {
+        (statuses().await == [200, 200]).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -509,6 +509,40 @@ async fn who_expires_is_told_in_time() {
 }
 
 #[tokio::test]
+async fn who_an_issuer_is_believed_by_expires_as_others_do() {
+    let overlord = overlord().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let soon = overgate::server::wall_clock().as_second() + 13 * 24 * 60 * 60;
+    let end = date_time_ymd(1970, 1, 1) + std::time::Duration::from_secs(soon.unsigned_abs());
+    let ca = Authority::new().sign_with(vec![dns("idp")], |params| params.not_after = end);
+    ca.write(folder.path(), "idp-ca");
+    let issuer = |name: &str| {
+        format!(
+            "[[issuer]]\nname = \"{name}\"\nissuer = \"https://{name}.example\"\naudiences = [\"druid\"]\n\
+             algorithms = [\"ES256\"]\nkeys = \"https://127.0.0.1:1/keys\"\nca = \"{}/idp-ca.pem\"\n",
+            folder.path().display()
+        )
+    };
+    let issuers = issuer("one") + &issuer("two");
+    let gateway = Process::start(overlord.address(), &issuers).await;
+    let (good, text) = check(&gateway.config);
+    assert!(good, "a warning only: {text}");
+    assert_eq!(text.matches("in 12 days").count(), 1, "{text}");
+    let told = [
+        "a certificate has to be replaced",
+        "idp-ca.pem",
+        "in 12 days",
+    ];
+    says(&gateway, &told).await;
+    let metrics = Call::get("/metrics").send(gateway.admin).await;
+    let metrics = metrics.expect("answered").text();
+    assert!(
+        metrics.contains(&format!("idp-ca.pem\"}} {soon}\n")),
+        "{metrics}"
+    );
+}
+
+#[tokio::test]
 async fn a_reload_turns_tls_on_and_off() {
     let overlord = overlord().await;
     let folder = tempfile::tempdir().expect("a folder");

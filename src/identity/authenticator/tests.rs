@@ -3,10 +3,11 @@
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use super::super::argon2id::hash_password;
-use super::super::token::Issuers;
+use super::super::token::{Issuers, NOW, e1, issuers};
 use super::super::users::Account;
 use super::*;
 
@@ -39,8 +40,10 @@ impl Rig {
         let moved = clock.clone();
         let clock_of_it: Clock =
             Arc::new(move || Duration::from_millis(moved.load(Ordering::Relaxed)));
+        let mut authenticator = Authenticator::new(&[1; 32], clock_of_it);
+        authenticator.queue = Queue::of(2);
         Rig {
-            authenticator: Authenticator::new(&[1; 32], clock_of_it),
+            authenticator,
             clock,
             users: users(1, KEY),
         }
@@ -52,9 +55,10 @@ impl Rig {
     }
 
     async fn try_from(&self, source: IpAddr, credentials: &Credentials) -> Result<String, Failure> {
+        let now = Timestamp::from_second(NOW).expect("a time");
         let outcome = self
             .authenticator
-            .authenticate(&self.users, credentials, source, Timestamp::UNIX_EPOCH)
+            .authenticate(&self.users, credentials, source, now)
             .await;
         outcome.map(|principal| principal.name().to_string())
     }
@@ -104,16 +108,15 @@ async fn who_fails_waits_and_is_not_checked() {
         }
         let slowed = Err(Failure::Slowed(Duration::from_secs(1)));
         // No password check runs now: with both turns taken one would wait.
-        let held = (
-            rig.authenticator.queue.turn().await,
-            rig.authenticator.queue.turn().await,
-        );
+        let held = rig.authenticator.queue.hold(2).await;
         for _ in 0..1_000 {
             assert_eq!(rig.try_from(elsewhere, &credentials).await, slowed);
         }
-        // Nor is a right one told from a wrong one.
-        for right in [basic("etl", "secret"), key(KEY)] {
-            assert_eq!(rig.try_from(elsewhere, &right).await, slowed);
+        // Nor is a right password told from a wrong one; what cannot be guessed is.
+        let right = basic("etl", "secret");
+        assert_eq!(rig.try_from(elsewhere, &right).await, slowed);
+        for right in [key(KEY), Credentials::Token(KEY.to_owned())] {
+            assert_eq!(rig.try_from(elsewhere, &right).await, Ok("etl".to_owned()));
         }
         drop(held);
         rig.advance(Duration::from_secs(1));
@@ -162,7 +165,12 @@ async fn an_honest_user_is_not_kept_out_by_guesses() {
     }
     assert!(rig.try_from(ELSEWHERE, &honest).await.is_ok());
     let guess = basic("etl", "guess");
-    let outcome = rig.try_from(IpAddr::from([10, 2, 0, 1]), &guess).await;
+    let guesser = IpAddr::from([10, 2, 0, 1]);
+    for _ in 0..2 {
+        let outcome = rig.try_from(guesser, &guess).await;
+        assert_eq!(outcome, Err(Failure::Wrong), "two mistakes");
+    }
+    let outcome = rig.try_from(guesser, &guess).await;
     assert!(matches!(outcome, Err(Failure::Slowed(_))), "{outcome:?}");
 }
 
@@ -184,10 +192,7 @@ async fn a_password_that_was_changed_is_a_guess_again() {
 async fn one_source_cannot_fill_the_queue() {
     let rig = Arc::new(Rig::new());
     // All turns taken: whoever comes now waits.
-    let held = (
-        rig.authenticator.queue.turn().await,
-        rig.authenticator.queue.turn().await,
-    );
+    let held = rig.authenticator.queue.hold(2).await;
     let mut flood = Vec::new();
     for number in 0..13 {
         // The addresses of one IPv6 network are one source.
@@ -258,12 +263,84 @@ async fn who_leaves_is_counted_all_the_same() {
         }
         drop(attempt);
         // Both turns are free again only when the check has ended.
-        let turns = (
-            rig.authenticator.queue.turn().await,
-            rig.authenticator.queue.turn().await,
-        );
-        drop(turns);
+        drop(rig.authenticator.queue.hold(2).await);
     }
     let outcome = rig.try_from(HERE, &basic("etl", "guess5")).await;
     assert!(matches!(outcome, Err(Failure::Slowed(_))), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn a_crowd_keeps_out_nobody_who_was_right() {
+    let rig = Arc::new(Rig::new());
+    let honest = basic("etl", "secret");
+    assert!(rig.try_from(ELSEWHERE, &honest).await.is_ok());
+    // It is not remembered any more, and all places are taken.
+    rig.advance(Duration::from_secs(3_600));
+    let held = rig.authenticator.queue.hold(2).await;
+    let mut crowd = Vec::new();
+    for number in 0..300_u16 {
+        let [high, low] = number.to_be_bytes();
+        let (rig, guess) = (rig.clone(), basic("etl", &format!("guess{number}")));
+        crowd.push(tokio::spawn(async move {
+            rig.try_from(IpAddr::from([10, 3, high, low]), &guess).await
+        }));
+        tokio::task::yield_now().await;
+    }
+    assert!(rig.try_from(ELSEWHERE, &honest).await.is_ok());
+    // Nor does it keep out who comes for the first time.
+    let newcomer = rig.clone();
+    let newcomer = tokio::spawn(async move { newcomer.try_from(HERE, &basic("etl", "x")).await });
+    tokio::task::yield_now().await;
+    for guess in &crowd {
+        guess.abort();
+    }
+    drop(held);
+    assert_eq!(newcomer.await.expect("no panic"), Err(Failure::Wrong));
+}
+
+#[tokio::test]
+async fn a_token_that_has_expired_is_no_guess() {
+    let mut rig = Rig::new();
+    rig.users = Users::new(1, [], issuers()).expect("good");
+    let token = |changes| Credentials::Token(e1(changes));
+    let expired = token(json!({"exp": NOW - 100}));
+    for _ in 0..100 {
+        assert_eq!(rig.try_from(HERE, &expired).await, Err(Failure::Wrong));
+    }
+    let good = token(json!({}));
+    assert!(rig.try_from(HERE, &good).await.is_ok());
+    // Nor do the guesses of another keep out who has a good one.
+    let forged = token(json!({"aud": "other"}));
+    for _ in 0..5 {
+        assert_eq!(rig.try_from(HERE, &forged).await, Err(Failure::Wrong));
+    }
+    let slowed = rig.try_from(HERE, &forged).await;
+    assert!(matches!(slowed, Err(Failure::Slowed(_))), "{slowed:?}");
+    let other = token(json!({"sub": "bob"}));
+    assert!(rig.try_from(HERE, &other).await.is_ok());
+    assert_eq!(rig.try_from(HERE, &expired).await, Err(Failure::Wrong));
+}
+
+#[tokio::test]
+async fn the_time_tells_nobody_whose_hash_is_which() {
+    let mut rig = Rig::new();
+    let account = |name: &str, hash: String| Account {
+        name: name.to_owned(),
+        password: Some(hash),
+        api_keys: Vec::new(),
+        roles: Vec::new(),
+    };
+    let cheap = account("cheap", hash_password("secret").expect("hashed"));
+    let costly = account("costly", bcrypt::hash("secret", 10).expect("hashed"));
+    rig.users = Users::new(1, [cheap.clone(), costly], Issuers::default()).expect("good");
+    let floor = rig.users.floor().await;
+    assert!(!floor.is_zero());
+    for name in ["cheap", "costly", "nobody"] {
+        let begun = Instant::now();
+        let outcome = rig.try_from(HERE, &basic(name, "wrong")).await;
+        assert_eq!(outcome, Err(Failure::Wrong));
+        assert!(begun.elapsed() >= floor, "{name}");
+    }
+    rig.users = Users::new(1, [cheap], Issuers::default()).expect("good");
+    assert_eq!(rig.users.floor().await, Duration::ZERO, "all cost the same");
 }

@@ -7,7 +7,7 @@ use jsonwebtoken::DecodingKey;
 
 use super::pem;
 use crate::caller::Algorithm;
-use crate::json::{Document, Limits, Node};
+use crate::json::{Document, Kind as JsonKind, Limits, Node};
 
 /// A set may have this many keys; more are a mistake.
 const MOST: usize = 100;
@@ -53,6 +53,7 @@ pub(super) struct Key {
 }
 
 /// All keys of an issuer.
+#[derive(Default)]
 pub(super) struct KeySet {
     keys: Vec<Key>,
 }
@@ -173,6 +174,9 @@ impl KeySet {
             let document = Document::read(Bytes::copy_from_slice(text), &LIMITS)
                 .map_err(|_| InvalidKeys::Form)?;
             let list = document.root().get("keys").ok_or(InvalidKeys::Form)?;
+            if list.kind() != JsonKind::Array {
+                return Err(InvalidKeys::Form);
+            }
             if list.len() > MOST {
                 return Err(InvalidKeys::TooMany);
             }
@@ -204,6 +208,10 @@ impl KeySet {
             candidates.clear();
         }
         candidates
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.keys.is_empty()
     }
 
     fn knows(&self, id: &str) -> bool {

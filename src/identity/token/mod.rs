@@ -20,11 +20,12 @@ use jsonwebtoken::Validation;
 
 use super::authenticator::Clock;
 use crate::caller::{Algorithm, Principal};
+use crate::certificate::Files;
 use claims::Token;
 pub use keys::InvalidKeys;
 use keys::{Key, KeySet};
-use remote::Remote;
 pub use remote::{Address, CaError};
+use remote::{Fetched, Remote};
 
 /// Clocks may differ by this, in seconds.
 const LEEWAY: i64 = 60;
@@ -88,9 +89,11 @@ pub enum InvalidIssuer {
 pub(super) enum Refused {
     /// It is wrong.
     Wrong,
-    /// It names a key that its issuer did not have when it was last asked.
+    /// It was good, or may have been: it has expired.
+    Expired,
+    /// It names a key that its issuer, asked for it, does not have.
     UnknownKey,
-    /// The issuer has not been reached yet.
+    /// Its issuer could not be asked for its keys, or is not to be asked yet.
     NoKeys,
 }
 
@@ -112,6 +115,11 @@ struct Issuer {
     settings: IssuerSettings,
     roles: HashMap<String, Arc<str>>,
     keys: Source,
+}
+
+enum Lifetime {
+    Left(Duration),
+    Expired,
 }
 
 enum Source {
@@ -173,6 +181,16 @@ impl Issuers {
         }
     }
 
+    /// The files of authorities that the addresses of keys are believed by.
+    pub fn files(&self) -> impl Iterator<Item = &Files> {
+        self.by_issuer
+            .values()
+            .filter_map(|issuer| match &issuer.keys {
+                Source::Remote(remote) => remote.files(),
+                Source::Fixed(_) => None,
+            })
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.by_issuer.is_empty()
     }
@@ -196,10 +214,16 @@ impl Issuers {
             decided => return decided,
         };
         let Source::Remote(remote) = &issuer.keys else {
-            return Err(refused);
+            return Err(match refused {
+                Refused::UnknownKey => Refused::Wrong,
+                refused => refused,
+            });
         };
-        remote.refresh().await;
-        issuer.check(text, &token, now)
+        let fetched = remote.refresh().await;
+        match issuer.check(text, &token, now) {
+            Err(Refused::UnknownKey) if fetched != Fetched::Now => Err(Refused::NoKeys),
+            decided => decided,
+        }
     }
 
     fn issuer(&self, token: &Token) -> Option<&Issuer> {
@@ -209,8 +233,7 @@ impl Issuers {
 
 impl Issuer {
     fn check(&self, text: &str, token: &Token, now: i64) -> Result<Accepted, Refused> {
-        // All that costs little comes before the signature; a token that has expired is wrong
-        // whoever signed it.
+        // All that costs little comes before the signature.
         let algorithm = self.algorithm(token).ok_or(Refused::Wrong)?;
         let lifetime = self.lifetime(token, now).ok_or(Refused::Wrong)?;
         let principal = self.principal(token).ok_or(Refused::Wrong)?;
@@ -220,17 +243,25 @@ impl Issuer {
             Source::Remote(remote) => remote.keys().ok_or(Refused::NoKeys)?,
         };
         let candidates = keys.candidates(id.as_deref(), algorithm);
+        let is_remote = matches!(self.keys, Source::Remote(_));
         if candidates.is_empty() {
-            return Err(Refused::UnknownKey);
+            return Err(match lifetime {
+                // Its key may have gone since; nobody is asked for one that helps no more.
+                Lifetime::Expired if is_remote => Refused::Expired,
+                Lifetime::Expired | Lifetime::Left(_) => Refused::UnknownKey,
+            });
         }
         let is_signed = |key: &&Key| self.is_signed(text, algorithm, key);
         if !candidates.iter().any(is_signed) {
             return Err(Refused::Wrong);
         }
-        Ok(Accepted {
-            principal,
-            lifetime,
-        })
+        match lifetime {
+            Lifetime::Expired => Err(Refused::Expired),
+            Lifetime::Left(lifetime) => Ok(Accepted {
+                principal,
+                lifetime,
+            }),
+        }
     }
 
     fn algorithm(&self, token: &Token) -> Option<Algorithm> {
@@ -241,16 +272,19 @@ impl Issuer {
             .copied()
     }
 
-    /// How long it is good; `None` if it is not, or for somebody else.
-    fn lifetime(&self, token: &Token, now: i64) -> Option<Duration> {
+    /// How long it is good; `None` if it is not yet, or for somebody else.
+    fn lifetime(&self, token: &Token, now: i64) -> Option<Lifetime> {
         let expires = token.expires()?;
         let begins = token.begins()?.unwrap_or(0);
-        let is_now = now.saturating_sub(LEEWAY) < expires && begins <= now.saturating_add(LEEWAY);
-        if !is_now || !token.is_for(&self.settings.audiences) {
+        let has_begun = begins <= now.saturating_add(LEEWAY);
+        if !has_begun || !token.is_for(&self.settings.audiences) {
             return None;
         }
+        if now.saturating_sub(LEEWAY) >= expires {
+            return Some(Lifetime::Expired);
+        }
         let left = u64::try_from(expires.saturating_sub(now)).unwrap_or(0);
-        Some(Duration::from_secs(left))
+        Some(Lifetime::Left(Duration::from_secs(left)))
     }
 
     /// Who it is: the issuer's name, a colon, and the claim. No user's name has a colon.
@@ -295,3 +329,5 @@ impl std::fmt::Debug for Issuers {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(super) use tests::{NOW, e1, issuers};

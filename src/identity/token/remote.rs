@@ -2,8 +2,10 @@
 //! a key that is not known yet.
 //!
 //! One fetch runs at a time, and one begins at most every [`APART`], however many unknown keys
-//! there are. When the issuer cannot be reached, the keys it had are believed on for a day.
+//! there are. When the issuer cannot be reached, or answers something else, the keys it had are
+//! believed on for a day; what it does tell takes the place of what was known.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,7 +15,8 @@ use tokio::sync::Mutex as AsyncMutex;
 use tokio::time::{sleep, timeout};
 
 use super::super::authenticator::Clock;
-use super::keys::KeySet;
+use super::keys::{InvalidKeys, KeySet};
+use crate::certificate::Files;
 use fetch::{Failure, Trust};
 
 mod fetch;
@@ -31,7 +34,7 @@ const LONGEST: Duration = Duration::from_secs(5);
 const STALE: Duration = Duration::from_secs(24 * 3_600);
 
 /// Where a JWK set is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Address {
     /// `https`, not `http`.
     pub tls: bool,
@@ -45,10 +48,33 @@ pub struct Address {
     pub ca: Option<PathBuf>,
 }
 
+/// A query may hold a key to the keys.
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.path.split('?').next();
+        f.debug_struct("Address")
+            .field("tls", &self.tls)
+            .field("host", &self.host)
+            .field("port", &self.port)
+            .field("path", &path.unwrap_or_default())
+            .field("ca", &self.ca)
+            .finish()
+    }
+}
+
 /// Certificates that cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot use the CA certificates: {0}")]
 pub struct CaError(String);
+
+/// Was the issuer asked since somebody wanted to know?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fetched {
+    /// It was, and has told its keys.
+    Now,
+    /// It was asked a moment before, or could not be asked.
+    Not,
+}
 
 /// An issuer's keys at an address.
 pub(super) struct Remote {
@@ -63,7 +89,7 @@ pub(super) struct Remote {
     is_started: AtomicBool,
 }
 
-#[derive(Clone, Default)]
+#[derive(Default)]
 struct State {
     keys: Option<Arc<KeySet>>,
     confirmed: Duration,
@@ -72,16 +98,24 @@ struct State {
 }
 
 impl Remote {
-    /// Keys at an address; those that `before` had fetched from there stay. The certificates are
-    /// read anew: the file may have changed.
+    /// Keys at an address; those that `before` had fetched from there stay until they are fetched
+    /// anew, if the same authorities are trusted. The certificates are read: the file may have
+    /// changed.
     pub(super) fn new(
         address: Address,
         clock: Clock,
         before: Option<&Remote>,
     ) -> Result<Arc<Remote>, CaError> {
         let remote = Remote::patient(address, clock, LONGEST)?;
-        if let Some(before) = before {
-            *remote.state() = before.state().clone();
+        if let Some(before) = before
+            && before.files() == remote.files()
+        {
+            let known = before.state();
+            *remote.state() = State {
+                keys: known.keys.clone(),
+                confirmed: known.confirmed,
+                begun: None,
+            };
         }
         Ok(Arc::new(remote))
     }
@@ -97,6 +131,11 @@ impl Remote {
             flight: AsyncMutex::default(),
             is_started: AtomicBool::new(false),
         })
+    }
+
+    /// The file of authorities that it is believed by.
+    pub(super) fn files(&self) -> Option<&Files> {
+        self.trust.as_ref().map(Trust::files)
     }
 
     pub(super) fn address(&self) -> &Address {
@@ -119,7 +158,8 @@ impl Remote {
         let this = Arc::downgrade(self);
         tokio::spawn(async move {
             while let Some(remote) = this.upgrade() {
-                let wait = match remote.refresh().await {
+                remote.refresh().await;
+                let wait = match remote.is_confirmed() {
                     true => INTERVAL,
                     false => APART,
                 };
@@ -130,15 +170,23 @@ impl Remote {
     }
 
     /// Fetches the keys, or waits for the fetch that runs; does nothing if the last one began a
-    /// moment ago. Were the present keys confirmed by the last fetch?
-    pub(super) async fn refresh(self: &Arc<Remote>) -> bool {
+    /// moment ago.
+    pub(super) async fn refresh(self: &Arc<Remote>) -> Fetched {
         let this = self.clone();
+        let asked = (self.clock)();
         // It goes on when the request that asked for it has left.
-        let task = tokio::spawn(async move { this.fetch().await });
-        task.await.unwrap_or(false)
+        let task = tokio::spawn(async move { this.fetch(asked).await });
+        task.await.unwrap_or(Fetched::Not)
     }
 
-    async fn fetch(&self) -> bool {
+    /// Did the last fetch bring keys?
+    fn is_confirmed(&self) -> bool {
+        let state = self.state();
+        let brought = state.keys.as_ref().is_some_and(|keys| !keys.is_empty());
+        brought && state.begun.is_none_or(|begun| state.confirmed >= begun)
+    }
+
+    async fn fetch(&self, asked: Duration) -> Fetched {
         let _alone = self.flight.lock().await;
         let now = (self.clock)();
         {
@@ -146,7 +194,10 @@ impl Remote {
             if let Some(begun) = state.begun
                 && now < begun.saturating_add(APART)
             {
-                return state.keys.is_some() && state.confirmed >= begun;
+                return match state.keys.is_some() && state.confirmed >= begun && begun >= asked {
+                    true => Fetched::Now,
+                    false => Fetched::Not,
+                };
             }
             state.begun = Some(now);
         }
@@ -155,19 +206,23 @@ impl Remote {
             fetch::keys(&self.address, self.trust.as_ref()),
         )
         .await;
-        let fetched = fetched.unwrap_or(Err(Failure::Late));
-        let mut state = self.state();
-        match fetched {
-            Ok(keys) => {
-                state.keys = Some(Arc::new(keys));
-                state.confirmed = (self.clock)();
-                true
+        let host = &self.address.host;
+        let keys = match fetched.unwrap_or(Err(Failure::Late)) {
+            Ok(keys) => keys,
+            // It is the issuer's word all the same: a key that it took back is not believed on.
+            Err(failure @ Failure::Keys(InvalidKeys::NoneUsable)) => {
+                tracing::error!(%host, error = %failure, "an issuer has no key any more, and none of its tokens is taken");
+                KeySet::default()
             }
             Err(failure) => {
-                tracing::warn!(host = %self.address.host, error = %failure, "an issuer's keys cannot be fetched");
-                false
+                tracing::warn!(%host, error = %failure, "an issuer's keys cannot be fetched");
+                return Fetched::Not;
             }
-        }
+        };
+        let mut state = self.state();
+        state.keys = Some(Arc::new(keys));
+        state.confirmed = (self.clock)();
+        Fetched::Now
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

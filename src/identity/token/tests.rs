@@ -8,14 +8,19 @@ use self::signing::{Kind, ec_point, encode, hmac, pem, public_jwk, sign, sign_de
 use super::*;
 
 /// When everything here happens, in seconds since 1970.
-const NOW: i64 = 1_800_000_000;
+pub(in super::super) const NOW: i64 = 1_800_000_000;
 
-const IDP: &str = "https://idp.example/realms/druid";
+pub(super) const IDP: &str = "https://idp.example/realms/druid";
 const OTHER: &str = "https://other.example";
 const SINGLE: &str = "https://single.example";
 const STRICT: &str = "https://strict.example";
 
-fn settings(name: &str, issuer: &str, algorithms: &[Algorithm], keys: String) -> IssuerSettings {
+pub(super) fn settings(
+    name: &str,
+    issuer: &str,
+    algorithms: &[Algorithm],
+    keys: String,
+) -> IssuerSettings {
     IssuerSettings {
         name: name.to_owned(),
         issuer: issuer.to_owned(),
@@ -41,7 +46,7 @@ fn clock() -> Clock {
 
 /// `idp` with many keys, `other` with one, `single` with one in PEM and nested roles, and `strict`,
 /// whose keys say themselves what they are for.
-fn issuers() -> Issuers {
+pub(in super::super) fn issuers() -> Issuers {
     use Algorithm as A;
     let jwk = |kind, id: &str, more: Value| {
         let mut jwk = public_jwk(kind);
@@ -138,7 +143,7 @@ fn es256(header: Value, changes: Value) -> String {
     sign(Kind::P256, "ES256", &header, &claims(changes).to_string())
 }
 
-fn e1(changes: Value) -> String {
+pub(in super::super) fn e1(changes: Value) -> String {
     es256(json!({"alg": "ES256", "kid": "e1"}), changes)
 }
 
@@ -686,8 +691,6 @@ async fn forged_and_broken_tokens_are_refused() {
         ("aud with a space", e1(json!({"aud": "overgate grafana"}))),
         ("exp missing", e1(json!({"exp": null}))),
         ("exp null", twice(&exp, "\"exp\":null")),
-        ("expired by 60 s", e1(json!({"exp": NOW - 60}))),
-        ("expired by 61 s", e1(json!({"exp": NOW - 61}))),
         ("exp a string", e1(json!({"exp": (NOW + 300).to_string()}))),
         ("exp a float", twice(&exp, &format!("{exp}.0"))),
         ("exp in exponents", twice(&exp, "\"exp\":1.9e9")),
@@ -945,8 +948,8 @@ fn sets_of_keys_are_read_strictly_and_never_panic() {
             whole.replace("\"kty\"", "\"kty\":\"RSA\",\"kty\""),
             Some(Form),
         ),
-        (r#"{"keys":5}"#.to_owned(), Some(NoneUsable)),
-        (r#"{"keys":{"a":5}}"#.to_owned(), Some(NoneUsable)),
+        (r#"{"keys":5}"#.to_owned(), Some(Form)),
+        (r#"{"keys":{"a":5}}"#.to_owned(), Some(Form)),
         (r#"{"keys":[5,null,"x",[]]}"#.to_owned(), Some(NoneUsable)),
         (with("kty", json!("EC2")), Some(NoneUsable)),
         (with("kty", json!(5)), Some(NoneUsable)),
@@ -995,6 +998,22 @@ fn sets_of_keys_are_read_strictly_and_never_panic() {
             let _ = KeySet::read(&bytes[..at]);
             bytes[at] ^= 0x55;
             let _ = KeySet::read(&bytes);
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_had_a_token_is_told_from_who_never_had_one() {
+    let issuers = issuers();
+    for past in [60, 61, 1_000_000] {
+        let token = e1(json!({"exp": NOW - past}));
+        assert_eq!(issuers.check(&token, NOW).await, Err(Refused::Expired));
+        // Signed by nobody, or for somebody else, it is as wrong as one that has not expired.
+        let (signed, _) = token.rsplit_once('.').expect("three parts");
+        let forged = format!("{signed}.{}", encode(&[1; 64]));
+        let others = e1(json!({"exp": NOW - past, "aud": "other"}));
+        for wrong in [forged, others] {
+            assert_eq!(issuers.check(&wrong, NOW).await, Err(Refused::Wrong));
         }
     }
 }

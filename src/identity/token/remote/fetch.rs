@@ -18,7 +18,7 @@ use tokio_rustls::TlsConnector;
 
 use super::super::keys::{InvalidKeys, KeySet};
 use super::Address;
-use crate::certificate::authorities;
+use crate::certificate::{Files, authorities};
 
 /// The largest answer, in bytes.
 const LARGEST: usize = 256 << 10;
@@ -44,17 +44,28 @@ pub(super) enum Failure {
 }
 
 /// Whose certificates are believed.
-pub(super) struct Trust(TlsConnector);
+pub(super) struct Trust {
+    connector: TlsConnector,
+    files: Files,
+}
 
 impl Trust {
+    /// What stands in the file.
+    pub(super) fn files(&self) -> &Files {
+        &self.files
+    }
+
     /// Those in a file, or the system's.
     pub(super) fn new(ca: Option<&Path>) -> Result<Trust, String> {
+        let mut files = Files::default();
         let roots = match ca {
             Some(path) => {
                 let of_file =
                     |error: &dyn std::error::Error| format!("{}: {error}", path.display());
                 let text = read(path).map_err(|error| of_file(&error))?;
-                authorities(&text).map_err(|error| of_file(&error))?.0
+                let (roots, chain) = authorities(&text).map_err(|error| of_file(&error))?;
+                files.push(path, chain);
+                roots
             }
             None => {
                 let mut roots = RootCertStore::empty();
@@ -73,7 +84,10 @@ impl Trust {
             .map_err(|error| error.to_string())?
             .with_root_certificates(roots)
             .with_no_client_auth();
-        Ok(Trust(TlsConnector::from(Arc::new(config))))
+        Ok(Trust {
+            connector: TlsConnector::from(Arc::new(config)),
+            files,
+        })
     }
 }
 
@@ -96,7 +110,7 @@ pub(super) async fn keys(address: &Address, trust: Option<&Trust>) -> Result<Key
         .await
         .map_err(Failure::Connect)?;
     let body = match trust {
-        Some(Trust(connector)) => {
+        Some(Trust { connector, .. }) => {
             let name = ServerName::try_from(address.host.clone())
                 .map_err(|error| Failure::Connect(io::Error::other(error)))?;
             let stream = connector.connect(name, stream).await;

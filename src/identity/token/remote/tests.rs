@@ -8,7 +8,8 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
-use super::super::tests::some_keys;
+use super::super::tests::{IDP, NOW, e1, settings, some_keys};
+use super::super::{Issuers, Keys, Refused};
 use super::*;
 use crate::caller::Algorithm;
 
@@ -80,10 +81,16 @@ impl Issuer {
     }
 
     fn remote(&self, address: Address, patience: Duration) -> Arc<Remote> {
-        let clock = self.clock.clone();
-        let clock: Clock =
-            Arc::new(move || Duration::from_secs(1_000 + clock.load(Ordering::Relaxed)));
-        Arc::new(Remote::patient(address, clock, patience).expect("good"))
+        Arc::new(Remote::patient(address, self.clock(), patience).expect("good"))
+    }
+
+    /// It goes on a little whenever it is looked at.
+    fn clock(&self) -> Clock {
+        let (clock, looks) = (self.clock.clone(), AtomicU64::new(0));
+        Arc::new(move || {
+            let looks = Duration::from_nanos(looks.fetch_add(1, Ordering::Relaxed));
+            Duration::from_secs(1_000 + clock.load(Ordering::Relaxed)) + looks
+        })
     }
 }
 
@@ -109,6 +116,12 @@ async fn serve(
     let _ = stream.shutdown().await;
 }
 
+/// Asks for the keys; were they told, now or a moment ago?
+async fn told(remote: &Arc<Remote>) -> bool {
+    remote.refresh().await;
+    remote.is_confirmed()
+}
+
 fn has_keys(remote: &Remote) -> bool {
     let keys = remote.keys();
     keys.is_some_and(|keys| keys.candidates(Some("k"), Algorithm::EdDsa).len() == 1)
@@ -126,7 +139,7 @@ async fn a_good_answer_is_taken_and_a_bad_one_changes_nothing() {
             answer("404 Not Found", &some_keys()),
             answer("500 Internal Server Error", &some_keys()),
             answer("302 Found\r\nLocation: /elsewhere", &some_keys()),
-            answer("200 OK", "{\"keys\":[]}"),
+            answer("200 OK", "{\"keys\":5}"),
             answer("200 OK", "<html>"),
             answer("200 OK", ""),
             answer("200 OK", &large),
@@ -135,14 +148,36 @@ async fn a_good_answer_is_taken_and_a_bad_one_changes_nothing() {
         ] {
             let text = String::from_utf8_lossy(&bad).into_owned();
             issuer.answers(bad);
-            assert!(!remote.refresh().await, "{text:.80}");
+            assert!(!told(&remote).await, "{text:.80}");
             assert_eq!(has_keys(&remote), known, "{text:.80}");
             issuer.advance(APART);
         }
         issuer.answers(answer("200 OK", &some_keys()));
-        assert!(remote.refresh().await);
+        assert!(told(&remote).await);
         assert!(has_keys(&remote));
         issuer.advance(APART);
+    }
+}
+
+#[tokio::test]
+async fn what_an_issuer_takes_back_is_not_believed() {
+    for word in [
+        "{\"keys\":[]}".to_owned(),
+        "{\"keys\":[5]}".to_owned(),
+        some_keys().replace("Ed25519", "Ed448"),
+    ] {
+        let issuer = Issuer::start(None).await;
+        let remote = issuer.remote(issuer.address(), PATIENCE);
+        assert!(told(&remote).await);
+        issuer.answers(answer("200 OK", &word));
+        issuer.advance(APART);
+        assert_eq!(remote.refresh().await, Fetched::Now);
+        assert!(!has_keys(&remote), "{word}");
+        assert!(!remote.is_confirmed(), "it is asked again soon");
+        issuer.answers(answer("200 OK", &some_keys()));
+        issuer.advance(APART);
+        assert!(told(&remote).await);
+        assert!(has_keys(&remote));
     }
 }
 
@@ -151,7 +186,7 @@ async fn an_issuer_that_does_not_answer_is_left() {
     let issuer = Issuer::start(None).await;
     issuer.answers(SILENCE.to_vec());
     let remote = issuer.remote(issuer.address(), Duration::from_millis(20));
-    assert!(!remote.refresh().await);
+    assert!(!told(&remote).await);
     assert!(!has_keys(&remote));
 }
 
@@ -162,7 +197,9 @@ async fn unknown_keys_cause_one_fetch_at_a_time_and_few() {
     let mut tasks = Vec::new();
     for _ in 0..1_000 {
         let remote = remote.clone();
-        tasks.push(tokio::spawn(async move { remote.refresh().await }));
+        tasks.push(tokio::spawn(async move {
+            remote.refresh().await == Fetched::Now
+        }));
     }
     for task in tasks {
         assert!(
@@ -172,11 +209,38 @@ async fn unknown_keys_cause_one_fetch_at_a_time_and_few() {
     }
     assert_eq!(issuer.requests(), 1);
     issuer.advance(APART - Duration::from_secs(1));
-    assert!(remote.refresh().await);
+    assert!(told(&remote).await);
     assert_eq!(issuer.requests(), 1);
     issuer.advance(Duration::from_secs(1));
-    assert!(remote.refresh().await);
+    assert!(told(&remote).await);
     assert_eq!(issuer.requests(), 2);
+}
+
+#[tokio::test]
+async fn an_unknown_key_is_wrong_only_by_its_issuers_word() {
+    let issuer = Issuer::start(None).await;
+    let mut settings = settings("idp", IDP, &[Algorithm::Es256], String::new());
+    settings.keys = Keys::Address(issuer.address());
+    let issuers = Issuers::new([settings], &issuer.clock(), None).expect("good");
+    let token = e1(serde_json::json!({}));
+    for _ in 0..3 {
+        let asked = issuers.check(&token, NOW).await;
+        assert_eq!(asked, Err(Refused::UnknownKey), "it was asked for the key");
+        let early = issuers.check(&token, NOW).await;
+        assert_eq!(early, Err(Refused::NoKeys), "it is not to be asked yet");
+        issuer.advance(APART);
+    }
+    assert_eq!(issuer.requests(), 3);
+    issuer.answers(answer("500 Internal Server Error", ""));
+    assert_eq!(issuers.check(&token, NOW).await, Err(Refused::NoKeys));
+    let expired = e1(serde_json::json!({"exp": NOW - 100}));
+    issuer.advance(APART);
+    assert_eq!(issuers.check(&expired, NOW).await, Err(Refused::Expired));
+    assert_eq!(
+        issuer.requests(),
+        4,
+        "nobody is asked about one that has expired"
+    );
 }
 
 #[tokio::test]
@@ -191,7 +255,7 @@ async fn a_fetch_goes_on_when_who_asked_for_it_has_left() {
         () = tokio::task::yield_now() => {}
     }
     drop(asked);
-    assert!(remote.refresh().await);
+    assert!(told(&remote).await);
     assert_eq!(issuer.requests(), 1);
 }
 
@@ -199,16 +263,16 @@ async fn a_fetch_goes_on_when_who_asked_for_it_has_left() {
 async fn keys_outlive_an_outage_of_less_than_a_day() {
     let issuer = Issuer::start(None).await;
     let remote = issuer.remote(issuer.address(), PATIENCE);
-    assert!(remote.refresh().await);
+    assert!(told(&remote).await);
     issuer.answers(answer("503 Service Unavailable", ""));
     issuer.advance(STALE - Duration::from_secs(1));
-    assert!(!remote.refresh().await);
+    assert!(!told(&remote).await);
     assert!(has_keys(&remote));
     issuer.advance(Duration::from_secs(1));
     assert!(!has_keys(&remote));
     issuer.answers(answer("200 OK", &some_keys()));
     issuer.advance(APART);
-    assert!(remote.refresh().await);
+    assert!(told(&remote).await);
     assert!(has_keys(&remote));
 }
 
@@ -228,12 +292,12 @@ async fn keys_are_fetched_at_the_start_and_asked_for_once() {
 async fn a_reload_keeps_what_was_fetched() {
     let issuer = Issuer::start(None).await;
     let before = issuer.remote(issuer.address(), PATIENCE);
-    assert!(before.refresh().await);
+    assert!(told(&before).await);
     let after = Remote::new(issuer.address(), before.clock.clone(), Some(&before));
     let after = after.expect("good");
     assert!(has_keys(&after));
-    assert!(after.refresh().await, "confirmed a moment ago");
-    assert_eq!(issuer.requests(), 1);
+    assert!(told(&after).await);
+    assert_eq!(issuer.requests(), 2, "they are asked for again, at once");
 }
 
 #[tokio::test]
@@ -259,8 +323,8 @@ async fn over_tls_the_certificate_must_be_trusted() {
     let other = file("other.pem", &other.cert.pem());
     for (host, ca, good) in [
         ("localhost", own.clone(), true),
-        ("localhost", other, false),
-        ("127.0.0.1", own, false),
+        ("localhost", other.clone(), false),
+        ("127.0.0.1", own.clone(), false),
     ] {
         let address = Address {
             tls: true,
@@ -269,9 +333,23 @@ async fn over_tls_the_certificate_must_be_trusted() {
             ..issuer.address()
         };
         let remote = issuer.remote(address, PATIENCE);
-        assert_eq!(remote.refresh().await, good, "{host} {ca:?}");
+        assert_eq!(told(&remote).await, good, "{host} {ca:?}");
         assert_eq!(has_keys(&remote), good);
     }
+    let address = |ca: &Option<PathBuf>| Address {
+        tls: true,
+        host: "localhost".to_owned(),
+        ca: ca.clone(),
+        ..issuer.address()
+    };
+    // What was fetched stays as long as the same authorities are trusted.
+    let before = issuer.remote(address(&own), PATIENCE);
+    assert!(told(&before).await);
+    let after = || Remote::new(address(&own), before.clock.clone(), Some(&before)).expect("good");
+    assert!(has_keys(&after()));
+    let path = own.clone().expect("a file");
+    std::fs::copy(other.clone().expect("a file"), path).expect("copied");
+    assert!(!has_keys(&after()), "others are trusted");
     for bad in [file("empty.pem", ""), Some(folder.path().join("none.pem"))] {
         let address = Address {
             tls: true,
