@@ -32,7 +32,8 @@ pub enum Failure {
     Busy,
     /// The issuer of the token cannot be reached for its keys.
     Unavailable,
-    /// Too many failures before: nothing was checked, and nothing will be for this long.
+    /// Too many failures before: no password is checked for this long, and a wrong key or token is
+    /// not called so.
     Slowed(Duration),
 }
 

@@ -45,7 +45,7 @@ impl From<Rejection> for Problem {
                 "overgateTooManyFailures",
                 Stage::Identity,
                 format!(
-                    "Too many wrong credentials came from this address; none is looked at for {} s",
+                    "Too many wrong credentials came from this address; no password from there is checked for {} s",
                     seconds(wait)
                 ),
             )
