@@ -121,10 +121,11 @@ pub(super) fn secrets_in(text: &[u8]) -> Vec<Range<usize>> {
         Some(at + sign)
     }) {
         at = sign + 1;
-        if text.get(at..).is_some_and(|rest| rest.starts_with(b"//")) {
+        let is_address = text.get(sign) == Some(&b':');
+        if is_address && text.get(at..).is_some_and(|rest| rest.starts_with(b"//")) {
             at += 2;
             let rest = text.get(at..).unwrap_or_default();
-            // Up to the next address.
+            // Up to the next address: so no byte is looked at for two of them.
             let next = rest.windows(3).position(|next| next == b"://");
             let address = rest.get(..next.unwrap_or(rest.len())).unwrap_or_default();
             let query = address.iter().position(|byte| *byte == b'?');

@@ -49,9 +49,15 @@ impl Reader {
                 continue;
             };
             is_one = true;
-            let mut host = |node: Node<'_>| match node.as_str().and_then(|text| host_of(&text)) {
-                Some(host) => reach.host(host),
-                None => reach.is_odd = true,
+            // The client behind it takes several in one text.
+            let mut host = |node: Node<'_>| {
+                let text = node.as_str().unwrap_or_default();
+                for address in text.split(',') {
+                    match host_of(address.trim()) {
+                        Some(host) => reach.host(host),
+                        None => reach.is_odd = true,
+                    }
+                }
             };
             match value.kind() {
                 Kind::Array => value.elements().for_each(host),
@@ -61,14 +67,32 @@ impl Reader {
         if !is_one {
             return;
         }
-        // What is sent along must not come from the environment of the process.
-        for key in ["config", "headers"] {
+        // The client's settings can name a proxy and classes; what is sent along must not come from the
+        // environment of the process, nor go to another host by its name.
+        for (key, is_harmless) in [
+            ("config", is_login as fn(&str) -> bool),
+            ("headers", |name| {
+                !name.eq_ignore_ascii_case("host") && name != PROVIDER
+            }),
+        ] {
             let map = node.get(key).filter(|value| !value.is_null());
-            let provided = |map: Node<'_>| map.get("druid.dynamic.config.provider").is_some();
-            reach.is_odd |= map.is_some_and(provided);
+            for (name, value) in map.into_iter().flat_map(Node::entries) {
+                let name = name.as_str().unwrap_or_default();
+                reach.is_odd |= !is_harmless(&name) || value.kind() != Kind::String;
+            }
         }
         self.input("schema_registry", reach);
     }
+}
+
+const PROVIDER: &str = "druid.dynamic.config.provider";
+
+/// Settings of a registry's client that only log it in.
+fn is_login(name: &str) -> bool {
+    matches!(
+        name.strip_prefix("schema.registry.").unwrap_or(name),
+        "basic.auth.user.info" | "basic.auth.credentials.source"
+    )
 }
 
 #[cfg(test)]
@@ -105,6 +129,22 @@ mod tests {
             ),
             (
                 r#"{"avroBytesDecoder":{"url":"http://a","headers":{"druid.dynamic.config.provider":{"type":"environment","variables":{"X":"SECRET"}}}}}"#,
+                r#"schema_registry ["a"] false"#,
+            ),
+            (
+                r#"{"avroBytesDecoder":{"url":"http://a/,http://169.254.169.254/"}}"#,
+                r#"schema_registry ["169.254.169.254", "a"] true"#,
+            ),
+            (
+                r#"{"avroBytesDecoder":{"url":"http://a","config":{"basic.auth.user.info":"u:p"}}}"#,
+                r#"schema_registry ["a"] true"#,
+            ),
+            (
+                r#"{"avroBytesDecoder":{"url":"http://a","config":{"proxy.host":"evil"}}}"#,
+                r#"schema_registry ["a"] false"#,
+            ),
+            (
+                r#"{"avroBytesDecoder":{"url":"http://a","headers":{"Host":"evil"}}}"#,
                 r#"schema_registry ["a"] false"#,
             ),
             (

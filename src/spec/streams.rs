@@ -78,6 +78,9 @@ const LOGIN_MODULES: [&str; 4] = [
     "software.amazon.msk.auth.iam.IAMLoginModule",
 ];
 
+/// Goes with the last of them.
+const IAM_CALLBACK: &str = "software.amazon.msk.auth.iam.IAMClientCallbackHandler";
+
 const PROVIDER: &str = "druid.dynamic.config.provider";
 
 impl Reader {
@@ -135,22 +138,35 @@ fn is_harmless(name: &str, value: Node<'_>) -> bool {
     };
     // Kafka fills `${…}` in.
     let is_plain = PROPERTIES.contains(&name) && !text.contains("${");
-    is_plain && (name != "sasl.jaas.config" || is_harmless_login(&text))
+    match name {
+        "sasl.jaas.config" => is_plain && is_harmless_login(&text),
+        "ssl.keystore.location" | "ssl.truststore.location" => is_plain && is_file(&text),
+        "sasl.client.callback.handler.class" => text == IAM_CALLBACK,
+        _ => is_plain,
+    }
 }
 
-/// Are all login modules of a JAAS configuration such that look nothing up?
+/// Is a file like any other? A device has no end.
+fn is_file(path: &str) -> bool {
+    let inside = |folder: &str| path.trim_start_matches('/').starts_with(folder);
+    let is_device = ["dev/", "proc/", "sys/"].into_iter().any(inside);
+    !is_device && !path.split('/').any(|part| matches!(part, "." | ".."))
+}
+
+/// Is a JAAS configuration one login module that looks nothing up? Its reader knows escapes and
+/// comments (`StreamTokenizer`), so none of them may be there.
 fn is_harmless_login(text: &str) -> bool {
-    let mut modules = text
-        .split_whitespace()
-        .filter(|word| word.contains("Module"));
-    let are_known = modules
-        .clone()
-        .all(|module| LOGIN_MODULES.contains(&module));
-    let lower = text.to_ascii_lowercase();
-    let looks_up = [
-        "jndi", "ldap:", "ldaps:", "rmi:", "file:", "http:", "https:",
-    ];
-    modules.next().is_some() && are_known && !looks_up.iter().any(|word| lower.contains(word))
+    let text = text.trim();
+    let Some(entry) = text.strip_suffix(';') else {
+        return false;
+    };
+    let is_odd =
+        entry.contains(['\\', ';', '\'']) || ["//", "/*"].iter().any(|two| entry.contains(two));
+    let mut words = entry.split_whitespace();
+    let is_known = words
+        .next()
+        .is_some_and(|module| LOGIN_MODULES.contains(&module));
+    is_known && !is_odd
 }
 
 /// Of the two providers that Druid has one holds the properties itself, the other names environment
@@ -193,7 +209,9 @@ fn kinesis(io: Node<'_>, reach: &mut Reach) {
         (None, Some(region)) => region.as_str().and_then(|region| {
             let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
             let is_plain = !region.is_empty() && region.bytes().all(is_name);
-            is_plain.then(|| format!("kinesis.{}.amazonaws.com", region.to_ascii_lowercase()))
+            let region = region.to_ascii_lowercase();
+            let end = if region.starts_with("cn-") { ".cn" } else { "" };
+            is_plain.then(|| format!("kinesis.{region}.amazonaws.com{end}"))
         }),
     };
     match host {
@@ -242,6 +260,20 @@ mod tests {
                 false,
             ),
             (r#""sasl.jaas.config":"""#, false),
+            (
+                r#""sasl.jaas.config":"org.apache.kafka.common.security.plain.PlainLoginModule required; \"com.sun.security.auth.module.L\\144apLoginModul\\145\" required userProvider=\"l\\144ap://evil/x\";""#,
+                false,
+            ),
+            (
+                r#""sasl.jaas.config":"org.apache.kafka.common.security.plain.PlainLoginModule required /* */ x;""#,
+                false,
+            ),
+            (
+                r#""sasl.jaas.config":"software.amazon.msk.auth.iam.IAMLoginModule required;","sasl.client.callback.handler.class":"software.amazon.msk.auth.iam.IAMClientCallbackHandler""#,
+                true,
+            ),
+            (r#""ssl.truststore.location":"/dev/zero""#, false),
+            (r#""ssl.truststore.location":"/etc/../proc/self/x""#, false),
             (r#""client.id":"${file:/etc/passwd:x}""#, false),
             (r#""config.providers":"file""#, false),
             (r#""interceptor.classes":"x""#, false),

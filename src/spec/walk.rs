@@ -171,20 +171,28 @@ impl Reader {
             self.masks(root);
         }
         let mut levels = vec![Level::of(root, Place::Root)];
+        // How many levels are open where a format began, which is read to its end at once.
+        let mut format = None;
         while let Some(level) = levels.last_mut() {
             if self.is_full() {
                 break;
             }
             let Some((node, place, field)) = level.next() else {
                 levels.pop();
+                if format.is_some_and(|begun| levels.len() <= begun) {
+                    format = None;
+                }
                 continue;
             };
             self.visit(node, place, writes);
             match field {
                 Some(InputField::InputSource) => self.input_source(node),
                 Some(InputField::Firehose) => self.firehose(node),
-                Some(InputField::Format) => self.format(node),
-                None => {}
+                Some(InputField::Format) if format.is_none() => {
+                    format = Some(levels.len());
+                    self.format(node);
+                }
+                Some(InputField::Format) | None => {}
             }
             levels.push(Level::of(node, place));
         }

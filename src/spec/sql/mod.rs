@@ -64,6 +64,9 @@ pub(super) fn tables(sql: &str) -> Option<Tables> {
         Keyword::VALUES,
         Keyword::EXISTS,
         Keyword::IN,
+        Keyword::FROM,
+        Keyword::JOIN,
+        Keyword::UNION,
     ];
     let is_plain = |token: &Token| match token {
         Token::Word(word) => !queries.iter().any(|query| is_bare(word, *query)),
@@ -342,6 +345,10 @@ mod tests {
             ),
             (
                 "INSERT INTO a SELECT * FROM EXTERN('x') PARTITIONED BY DAY",
+                None,
+            ),
+            (
+                "INSERT INTO a SELECT x PARTITIONED FROM c PARTITIONED BY DAY",
                 None,
             ),
             ("INSERT INTO a TABLE b PARTITIONED BY DAY", None),
