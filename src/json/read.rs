@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use bytestring::ByteString;
+use smallvec::SmallVec;
 
 use super::document::{Cell, Document, Kind, Span};
 use super::invalid::{Invalid, InvalidKind};
@@ -28,9 +29,9 @@ struct Reader<'b> {
     bytes: &'b [u8],
     limits: Limits,
     cells: Vec<Cell>,
-    open: Vec<Open>,
+    open: SmallVec<[Open; USUAL_DEPTH]>,
     /// The keys of the open objects: hash and cell.
-    keys: Vec<(u32, u32)>,
+    keys: SmallVec<[(u32, u32); USUAL_KEYS]>,
     at: usize,
 }
 
@@ -62,8 +63,8 @@ impl Document {
             limits: *limits,
             // Enough for all: a list that doubles would take three times as much at its worst.
             cells: Vec::with_capacity(most_values(&bytes, limits)),
-            open: Vec::with_capacity(USUAL_DEPTH),
-            keys: Vec::with_capacity(USUAL_KEYS),
+            open: SmallVec::new(),
+            keys: SmallVec::new(),
             at: 0,
         };
         match reader.read() {
@@ -261,7 +262,9 @@ impl Reader<'_> {
     fn close(&mut self, byte: u8) -> Result<(), scan::Wrong> {
         let is_object = byte == b'}';
         let unopened = InvalidKind::Syntax("this closes what was not opened");
-        let open = self.open.pop_if(|open| open.is_object == is_object);
+        let last = self.open.last();
+        let open = last.is_some_and(|open| open.is_object == is_object);
+        let open = if open { self.open.pop() } else { None };
         let open = open.ok_or((unopened, self.at))?;
         self.at += 1;
         let next = narrow(self.cells.len());

@@ -6,6 +6,7 @@ use std::hash::BuildHasher as _;
 use std::sync::LazyLock;
 
 use foldhash::fast::RandomState;
+use smallvec::SmallVec;
 
 use super::{get, is_blank, text};
 use crate::json::{Document, Kind, Node, hash_key};
@@ -47,7 +48,7 @@ fn own_name(node: Node<'_>) -> Option<Node<'_>> {
 pub(super) struct Names<'d> {
     document: Option<&'d Document>,
     /// Half of a hash, and the place on the tape; those of one hash by name.
-    sorted: Vec<u64>,
+    sorted: SmallVec<[u64; 16]>,
     /// Is one of them empty?
     pub(super) has_blank: bool,
     /// Is one of them [`TIME`]?
@@ -76,7 +77,7 @@ impl<'d> Names<'d> {
             document = Some(node.document());
             Some(upper(&name) << 32 | u64::from(node.index()))
         };
-        let mut sorted: Vec<u64> = columns.filter_map(hashed).collect();
+        let mut sorted: SmallVec<[u64; 16]> = columns.filter_map(hashed).collect();
         sorted.sort_unstable();
         if let Some(document) = document {
             for run in sorted.chunk_by_mut(|left, right| left >> 32 == right >> 32) {
