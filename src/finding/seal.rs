@@ -46,6 +46,7 @@ fn seal(text: &[u8], shown: &mut Vec<u8>, depth: usize) -> bool {
     let mut rest = text;
     // Of the value that follows, and of those of each array and object that is open.
     let mut value = Inside::default();
+    let mut below = value;
     let mut open: Vec<Inside> = Vec::new();
     let mut is_formula = false;
     while let Some((&byte, after)) = rest.split_first() {
@@ -58,13 +59,22 @@ fn seal(text: &[u8], shown: &mut Vec<u8>, depth: usize) -> bool {
                     let inside = open.last().copied().unwrap_or_default();
                     let name = unescaped(string);
                     let is_secret = inside.is_secret || is_secret_name(&name);
-                    let describes =
-                        DESCRIBING.contains(&&*name) && (name != "variables" || inside.is_provider);
-                    let is_exempt = inside.is_exempt || describes;
+                    let is_map = name == "variables" && inside.is_provider;
+                    let describes = is_map || name != "variables" && DESCRIBING.contains(&&*name);
                     value = Inside {
-                        is_secret: is_secret && !is_exempt,
-                        is_exempt: is_exempt && name != "type",
+                        is_secret: is_secret && !inside.is_exempt && !describes,
+                        is_exempt: inside.is_exempt || describes && name != "type",
                         is_provider: name == "druid.dynamic.config.provider",
+                    };
+                    // What describes is a text: an array or object in its place is as secret as ever.
+                    below = if is_map || inside.is_exempt {
+                        value
+                    } else {
+                        Inside {
+                            is_secret,
+                            is_exempt: false,
+                            ..value
+                        }
                     };
                     is_formula = matches!(&*name, "expression" | "expr" | "pattern" | "function");
                 }
@@ -82,13 +92,15 @@ fn seal(text: &[u8], shown: &mut Vec<u8>, depth: usize) -> bool {
                 shown.push(b'"');
                 continue;
             }
-            b'[' | b'{' => open.push(value),
+            b'[' | b'{' => open.push(below),
             b']' | b'}' => {
                 open.pop();
                 value = open.last().copied().unwrap_or_default();
+                below = value;
             }
             b',' => {
                 value = open.last().copied().unwrap_or_default();
+                below = value;
                 is_formula = false;
             }
             b'-' | b'0'..=b'9' if value.is_secret => {
@@ -279,6 +291,18 @@ mod tests {
                 ),
             ),
             (r#"{"id":"a","b":[1,2,{"c":"d"}]}"#, None),
+            (
+                r#"{"variable":{"password":"x"},"password":{"type":{"a":"x"}}}"#,
+                Some(
+                    r#"{"variable":{"password":"<masked by overgate>"},"password":{"type":{"a":"<masked by overgate>"}}}"#,
+                ),
+            ),
+            (
+                r#"[{"password":[["x"],{"type":"environment","variable":"P"}]}]"#,
+                Some(
+                    r#"[{"password":[["<masked by overgate>"],{"type":"environment","variable":"P"}]}]"#,
+                ),
+            ),
             (
                 r#"{"variables":{"password":"x"}}"#,
                 Some(r#"{"variables":{"password":"<masked by overgate>"}}"#),
