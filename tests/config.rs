@@ -12,6 +12,7 @@ use std::path::Path;
 use sha2::Digest as _;
 
 use overgate::config::{ClientCertificates, Config, IssuerKeys, Problem};
+use overgate::quota::Per;
 
 /// A secret is its own reference, unless that is a file of the repository.
 fn read(text: &str) -> Result<Config, Vec<Problem>> {
@@ -55,6 +56,15 @@ fn the_reference_shows_every_key() {
     };
     let issuer = issuer.replace("# ", "");
     let issuer: Vec<&str> = issuer.lines().filter(is_key).collect();
+    // So is the quota.
+    let (after, quota) = after.split_once("# [[quota]]\n").expect("shown");
+    let quota = quota.replace("# ", "");
+    let quota: Vec<&str> = quota.lines().filter(is_key).collect();
+    let quota = quota.join("\n").replace("\"datasource\"", "\"role\"");
+    let quota = quota.replace(
+        "overrides",
+        "[[quota]]\nname = \"more\"\nmax = 1\noverrides",
+    );
     // Each key in its section, from the commented-out ones too.
     let text = format!("{before}\n{after}")
         .replace("\n# tls", "\ntls")
@@ -63,11 +73,24 @@ fn the_reference_shows_every_key() {
         .replace("\n# htpasswd", "\nhtpasswd")
         .replace("\n# api_keys", "\napi_keys")
         .replace("\n# certificates =", "\ncertificates =")
+        .replace("\n# overrides =", "\noverrides =")
+        .replace("\n# roles =", "\nroles =")
         .replace("users.htpasswd", "config/examples/users.htpasswd")
         // The file has this user.
         .replace("name = \"etl\"", "name = \"other\"");
-    let text = format!("{text}\n[[issuer]]\n{}\n", issuer.join("\n"));
+    let text = format!(
+        "{text}\n[[issuer]]\n{}\n[[quota]]\n{quota}\n",
+        issuer.join("\n")
+    );
     let all = read(&text).expect("good");
+    assert_eq!(all.rate_limits[0].overrides.len(), 1);
+    assert_eq!(all.rate_limits[0].roles, ["wiki-writer".into()]);
+    let [quota, more] = all.quotas.as_slice() else {
+        panic!("{:?}", all.quotas)
+    };
+    assert!(matches!(quota.per, Per::Role(_)), "{quota:?}");
+    assert_eq!((quota.datasources.len(), quota.task_types.len()), (1, 2));
+    assert_eq!((quota.most, more.overrides.len()), (20, 1));
     assert!(all.admin.token.is_some());
     assert!(all.upstream.credentials.is_some() && all.upstream.tls.ca.is_some());
     let own = all.listener.tls.as_ref().expect("shown");
@@ -161,6 +184,135 @@ rate = "many"
     assert_eq!(told.len(), expected.len(), "{told:#?}");
     let positions: Vec<(usize, usize)> = problems.iter().map(|p| (p.line, p.column)).collect();
     assert!(positions.is_sorted(), "in the order of the text");
+}
+
+#[test]
+fn a_limit_that_cannot_work_is_told() {
+    let start = r#"
+[upstream]
+overlords = ["http://a"]
+[[role]]
+name = "writer"
+[[role.grant]]
+actions = ["submit"]
+datasources = ["wiki*"]
+"#;
+    let rate = |more: &str| format!("{start}[[rate_limit]]\nname = \"x\"\n{more}\n");
+    let quota = |more: &str| format!("{start}[[quota]]\nname = \"x\"\n{more}\n");
+    let cases = [
+        (
+            rate("rate = \"0/s\""),
+            "11:8: rate_limit[1].rate: a rate of 0 would refuse everything",
+        ),
+        (
+            rate("rate = \"2000000/s\""),
+            "11:8: rate_limit[1].rate: a rate is at most 1000000 a second",
+        ),
+        (rate(""), "9:1: rate_limit[1]: `rate` is missing"),
+        (
+            rate("rate = \"1/s\"\nburst = 0"),
+            "12:9: rate_limit[1].burst: this is from 1 to 1000000",
+        ),
+        (
+            rate("rate = \"1/s\"\nkey = [\"datasorce\"]"),
+            "12:8: rate_limit[1].key[1]: `datasorce` is not one of",
+        ),
+        (
+            rate("rate = \"1/s\"\nkey = [\"source\", \"source\"]"),
+            "12:7: rate_limit[1].key: `source` is there twice",
+        ),
+        (
+            rate("rate = \"1/s\"\nactions = [\"red\"]"),
+            "12:12: rate_limit[1].actions[1]: `red` is not one of",
+        ),
+        (
+            rate("rate = \"1/s\"\nactions = [\"read-secrets\"]"),
+            "12:12: rate_limit[1].actions[1]: no request asks for",
+        ),
+        (
+            rate("rate = \"1/s\"\nactions = []"),
+            "12:11: rate_limit[1].actions: this names no action",
+        ),
+        (
+            rate("rate = \"1/s\"\nroles = [\"riter\"]"),
+            "12:10: rate_limit[1].roles[1]: there is no role `riter`; did you mean `writer`?",
+        ),
+        (
+            rate("rate = \"1/s\"\ncost = \"slots\"\nactions = [\"submit\", \"read\"]"),
+            "12:8: rate_limit[1].cost: only submissions take slots",
+        ),
+        (
+            rate("rate = \"1/s\"\nkey = [\"task-type\"]\nactions = [\"read\"]"),
+            "12:7: rate_limit[1].key: only submissions have a task type",
+        ),
+        (
+            rate("rate = \"1/s\"\nmode = \"shadow\""),
+            "12:8: rate_limit[1].mode: this is one of `enforce`, `audit`",
+        ),
+        (
+            rate("rate = \"1/s\"\noverrides = [{ datasources = [\"a\"] }]"),
+            "12:14: rate_limit[1].overrides[1]: this needs a `rate` or a `burst` of its own",
+        ),
+        (
+            rate("rate = \"1/s\"\noverrides = [{ burst = 4 }]"),
+            "12:14: rate_limit[1].overrides[1]: `datasources` is missing",
+        ),
+        (
+            rate("rate = \"1/s\"\n[[rate_limit]]\nname = \"x\"\nrate = \"1/s\""),
+            "13:8: rate_limit[2].name: another has this name",
+        ),
+        (
+            rate("rate = \"1/s\"\n[[quota]]\nname = \"x\"\nmax = 1"),
+            "13:8: quota[1].name: another has this name",
+        ),
+        (quota(""), "9:1: quota[1]: `max` is missing"),
+        (
+            quota("max = 0"),
+            "11:7: quota[1].max: this is from 1 to 1000000",
+        ),
+        (
+            quota("max = 1\nper = \"all\"\nroles = [\"writer\"]"),
+            "13:9: quota[1].roles: this goes with `per = \"role\"` only",
+        ),
+        (
+            quota("max = 1\nper = \"all\"\noverrides = [{ datasources = [\"a\"], max = 1 }]"),
+            "13:13: quota[1].overrides: single datasources have numbers",
+        ),
+        (
+            quota("max = 1\ntask_types = [\"kafka\"]"),
+            "12:15: quota[1].task_types[1]: `kafka` is a supervisor; the Overlord lists its tasks as `index_kafka`",
+        ),
+        (
+            quota("max = 1\ntask_types = [\"index_paralel\"]"),
+            "12:15: quota[1].task_types[1]: there is no type `index_paralel`; did you mean `index_parallel`?",
+        ),
+        (
+            quota("max = 1\ncount = \"slot\""),
+            "12:9: quota[1].count: this is one of `tasks`, `slots`",
+        ),
+    ];
+    for (text, expected) in cases {
+        let told: Vec<String> = match read(&text) {
+            Ok(_) => Vec::new(),
+            Err(problems) => problems.iter().map(ToString::to_string).collect(),
+        };
+        assert!(
+            told.first().is_some_and(|told| told.starts_with(expected)) && told.len() == 1,
+            "{expected}\n{told:#?}"
+        );
+    }
+    let good = read(&rate(
+        "rate = \"1/min\"\noverrides = [{ datasources = [\"a*\"], rate = \"9/s\" }, { datasources = [\"b\"], burst = 7 }]",
+    ));
+    let good = good.expect("good");
+    let of = |name: &str| {
+        let datasource = name.parse().expect("a name");
+        let numbers = good.rate_limits[0].numbers_for(Some(&datasource));
+        (numbers.rate.to_string(), numbers.burst.get())
+    };
+    assert_eq!(of("other"), ("1/min".to_owned(), 1));
+    assert_eq!(of("a1"), ("9/s".to_owned(), 1));
+    assert_eq!(of("b"), ("1/min".to_owned(), 7));
 }
 
 #[test]

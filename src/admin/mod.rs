@@ -15,6 +15,7 @@ use subtle::ConstantTimeEq as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
+use crate::quota::Fullness;
 use crate::telemetry::{Metrics, Readings};
 
 /// Connections at once: a few scrapers and probes.
@@ -23,10 +24,16 @@ const MOST_CONNECTIONS: usize = 64;
 /// A connection is closed after this time, whatever it does.
 const LONGEST_CONNECTION: Duration = Duration::from_secs(60);
 
+/// Buckets that `/status` shows.
+const MOST_BUCKETS: usize = 20;
+
 /// What the admin listener shows.
 pub trait Source: Send + Sync + 'static {
     /// The state of the process now.
     fn readings(&self) -> Readings;
+
+    /// The buckets of rate limits with the least left.
+    fn fullest(&self, most: usize) -> Vec<Fullness>;
 
     /// The metrics.
     fn metrics(&self) -> &Metrics;
@@ -104,7 +111,7 @@ fn respond<B>(request: &Request<B>, source: &impl Source) -> Response<Full<Bytes
                 .insert(header::CONTENT_TYPE, media_type);
             response
         }
-        "/status" => status(&source.readings()),
+        "/status" => status(&source.readings(), source.fullest(MOST_BUCKETS)),
         _ => text(
             StatusCode::NOT_FOUND,
             "served here: /livez /readyz /metrics /status\n",
@@ -152,11 +159,23 @@ fn ready(readings: &Readings, verbose: bool) -> Response<Full<Bytes>> {
     text(status, body)
 }
 
-fn status(readings: &Readings) -> Response<Full<Bytes>> {
+fn status(readings: &Readings, fullest: Vec<Fullness>) -> Response<Full<Bytes>> {
     let overlords: Vec<_> = readings
         .overlords
         .iter()
         .map(|(address, state, leads)| json!({"address": address, "state": state, "leader": leads}))
+        .collect();
+    let buckets: Vec<_> = fullest
+        .into_iter()
+        .map(|bucket| {
+            json!({
+                "limit": bucket.rule,
+                "key": bucket.key,
+                "rate": bucket.numbers.rate.to_string(),
+                "burst": bucket.numbers.burst,
+                "takenPercent": f64::from(bucket.taken) / 10.0,
+            })
+        })
         .collect();
     let value = json!({
         "version": env!("CARGO_PKG_VERSION"),
@@ -167,6 +186,14 @@ fn status(readings: &Readings) -> Response<Full<Bytes>> {
         "loginAccepted": readings.login,
         "connections": readings.connections,
         "limiterKeys": readings.limiter_keys,
+        "limiterOverflowed": readings.limiter_overflowed,
+        "fullestBuckets": buckets,
+        "liveTasks": {
+            "tasks": readings.live_tasks,
+            "slots": readings.live_slots,
+            "unlisted": readings.live_pending,
+            "ageSeconds": readings.live_age,
+        },
         "bodyMemoryBytes": readings.body_bytes,
     });
     let mut response = text(StatusCode::OK, format!("{value}\n"));
@@ -198,6 +225,10 @@ mod tests {
     impl Source for Fixed {
         fn readings(&self) -> Readings {
             self.0.clone()
+        }
+
+        fn fullest(&self, _: usize) -> Vec<Fullness> {
+            Vec::new()
         }
 
         fn metrics(&self) -> &Metrics {

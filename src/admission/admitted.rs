@@ -9,7 +9,7 @@ use crate::caller::Principal;
 use crate::druid::{DataSource, SupervisorId, TaskId};
 use crate::finding::Finding;
 use crate::policy::Permit;
-use crate::quota::{Charge, OverQuota};
+use crate::quota::{Charge, Said};
 use crate::route::{Endpoint, Route, Subject};
 
 /// A decision, with what was learnt on the way to it.
@@ -41,8 +41,8 @@ pub struct Trace {
     pub findings: Vec<Finding>,
     /// The datasource that limits count it for.
     pub counted: Option<DataSource>,
-    /// A limit that was exceeded and let through.
-    pub audited: Option<OverQuota>,
+    /// What each limit said.
+    pub limits: Vec<(Arc<str>, Said)>,
 }
 
 /// A request that may go upstream.
@@ -56,8 +56,8 @@ pub struct Admitted {
     pub route: Route,
     /// In which way.
     pub forward: Forward,
-    /// The tokens taken, if a limit covers it.
-    pub charge: Option<Charge>,
+    /// What its limits took.
+    pub charge: Charge,
     /// Findings that do not refuse.
     pub warnings: Vec<Finding>,
 }
@@ -94,11 +94,11 @@ pub enum Forward {
     DryRun {
         /// The stage that would refuse it.
         refused_by: Option<&'static str>,
-        /// The limits that it would count against, a token each.
-        charges: Vec<String>,
+        /// The limits that it would count against, and how much.
+        charges: Vec<(Arc<str>, u32)>,
         /// What the spec would touch.
         datasources: Vec<DataSource>,
-        /// Slots that it would take.
-        slots: u32,
+        /// Slots that it would take, if they can be told.
+        slots: Option<u32>,
     },
 }

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::admitted::{Forward, Verdict};
+use super::charge::Then;
 use super::known::Known;
 use super::step::{AwaitingOwner, Question, Step};
 use super::{BodyProblem, Enforcement, Rejection};
@@ -123,14 +124,19 @@ fn finish_spec(mut known: Known, read: ReadSpec) -> Step {
             .findings
             .iter()
             .any(|finding| finding.severity == Severity::Error);
+    let is_dry = known.route.query.is_dry_run();
+    if refused && !is_dry {
+        return known.reject(Rejection::Review(read.findings));
+    }
+    let claim = known.claim_of(&read.spec, read.permit.role());
     let effects = read.spec.effects;
     let datasource = effects.writes.first().cloned();
-    // Who may submit may ask: a refusal by the review is an answer, not a failure.
-    if known.route.query.is_dry_run() {
-        known.trace.counted = datasource;
-        let forward = Forward::DryRun {
+    known.trace.counted.clone_from(&datasource);
+    let forward = match read.spec.id {
+        // Who may submit may ask: a refusal by the review is an answer, not a failure.
+        _ if is_dry => Forward::DryRun {
             refused_by: refused.then_some("review"),
-            charges: known.charges(),
+            charges: claim.charges(),
             datasources: effects
                 .writes
                 .iter()
@@ -138,17 +144,7 @@ fn finish_spec(mut known: Known, read: ReadSpec) -> Step {
                 .cloned()
                 .collect(),
             slots: effects.slots,
-        };
-        return known.admit(read.permit, forward, None, read.findings);
-    }
-    if refused {
-        return known.reject(Rejection::Review(read.findings));
-    }
-    let charge = match known.charge(datasource.as_ref()) {
-        Ok(charge) => charge,
-        Err(rejection) => return known.reject(rejection),
-    };
-    let forward = match read.spec.id {
+        },
         SpecId::Task(id) => Forward::SubmitTask {
             body: read.body,
             id,
@@ -163,7 +159,15 @@ fn finish_spec(mut known: Known, read: ReadSpec) -> Step {
             body: Some(read.body),
         },
     };
-    known.admit(read.permit, forward, charge, read.findings)
+    let then = Then::Admit {
+        permit: read.permit,
+        forward,
+        warnings: read.findings,
+    };
+    match is_dry {
+        true => known.need_charge(claim.dry(), then),
+        false => known.need_charge(claim, then),
+    }
 }
 
 /// Judges the bytes of a JSON body that is no spec.
@@ -232,16 +236,8 @@ pub(super) fn judge_json(
         }
     };
     known.trace.rule = Some(permit.role().clone());
-    let charge = match known.charge(None) {
-        Ok(charge) => charge,
-        Err(rejection) => return known.reject(rejection),
-    };
-    known.admit(
-        permit,
-        Forward::Relay { body: Some(body) },
-        charge,
-        Vec::new(),
-    )
+    let about = known.trace.datasources.first().cloned();
+    known.finish(permit, Forward::Relay { body: Some(body) }, about)
 }
 
 /// The datasources that a JSON body names.

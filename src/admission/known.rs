@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::admitted::{Admitted, Forward, Trace, Verdict};
 use super::body::media_type;
+use super::charge::{Claim, Then};
 use super::step::{AwaitingBody, AwaitingOwner, Head, Question, Step, reject};
-use super::{BodyProblem, Enforcement, Rejection, Snapshot};
+use super::{BodyProblem, Rejection, Snapshot};
 use crate::caller::Principal;
 use crate::druid::{DataSource, Owner};
 use crate::finding::Finding;
@@ -24,11 +25,13 @@ pub(super) struct Known {
     pub(super) route: Route,
     pub(super) head: Head,
     pub(super) trace: Trace,
+    /// Once its limits were asked.
+    pub(super) charge: Option<Charge>,
 }
 
 impl Known {
     /// May the principal do this at all?
-    pub(super) fn standing(mut self) -> Step {
+    pub(super) fn standing(self) -> Step {
         let endpoint = self.route.endpoint;
         let action = endpoint.action;
         if action == Action::Blocked {
@@ -52,7 +55,16 @@ impl Known {
         if let Err(problem) = self.body_head() {
             return self.reject(Rejection::Body(problem));
         }
-        match endpoint.origin {
+        // Nothing is worked on before it is counted, where that can be said so early.
+        match self.early_draws(permit.role()) {
+            draws if draws.is_empty() => self.stands(permit),
+            draws => self.need_charge(Claim::of(draws), Then::Stands(permit)),
+        }
+    }
+
+    /// Goes on with somebody who may do this at all.
+    pub(super) fn stands(mut self, permit: Permit) -> Step {
+        match self.route.endpoint.origin {
             Origin::None | Origin::Response => self.with_permit(permit),
             Origin::Query => match self.queried() {
                 Ok(None) => self.with_permit(permit),
@@ -180,16 +192,12 @@ impl Known {
         }))
     }
 
-    pub(super) fn without_body(mut self, permit: Permit) -> Step {
+    pub(super) fn without_body(self, permit: Permit) -> Step {
         let subject = match &self.route.subject {
             Subject::DataSource(datasource) => Some(datasource.clone()),
             Subject::None | Subject::Task(_) | Subject::Supervisor(_) | Subject::Worker(_) => {
                 self.trace.datasources.first().cloned()
             }
-        };
-        let charge = match self.charge(subject.as_ref()) {
-            Ok(charge) => charge,
-            Err(rejection) => return self.reject(rejection),
         };
         let forward = match (self.route.endpoint.operation, &self.route.subject) {
             (Operation::ShutdownAllTasks, Subject::DataSource(datasource)) => {
@@ -197,66 +205,28 @@ impl Known {
             }
             _ => Forward::Relay { body: None },
         };
-        self.admit(permit, forward, charge, Vec::new())
-    }
-
-    /// The limits that a request of this action counts against.
-    pub(super) fn charges(&self) -> Vec<String> {
-        let action = self.route.endpoint.action;
-        let limits = self.snapshot.rate_limits.iter();
-        let covers = limits.filter(|limit| limit.counts(action));
-        covers.map(|limit| limit.name.to_string()).collect()
-    }
-
-    /// Takes the tokens.
-    pub(super) fn charge(
-        &mut self,
-        datasource: Option<&DataSource>,
-    ) -> Result<Option<Charge>, Rejection> {
-        let action = self.route.endpoint.action;
-        let limits = &self.snapshot.rate_limits;
-        self.trace.counted = datasource.cloned();
-        match self
-            .snapshot
-            .limiter
-            .take(limits, action, &self.principal, datasource)
-        {
-            Ok(charge) => Ok(charge),
-            Err(over) if self.snapshot.enforcement == Enforcement::Audit => {
-                self.trace.audited = Some(over);
-                Ok(None)
-            }
-            Err(over) => {
-                self.trace.rule = Some(over.rule.name.clone());
-                Err(Rejection::OverQuota(over))
-            }
-        }
+        self.finish(permit, forward, subject)
     }
 
     pub(super) fn reject(self, rejection: Rejection) -> Step {
         reject(self.trace, rejection)
     }
 
-    pub(super) fn admit(
-        self,
-        permit: Permit,
-        forward: Forward,
-        charge: Option<Charge>,
-        warnings: Vec<Finding>,
-    ) -> Step {
+    pub(super) fn admit(self, permit: Permit, forward: Forward, warnings: Vec<Finding>) -> Step {
         let Known {
             snapshot: _,
             principal,
             route,
             head: _,
             trace,
+            charge,
         } = self;
         let admitted = Admitted {
             permit,
             principal,
             route,
             forward,
-            charge,
+            charge: charge.unwrap_or_default(),
             warnings,
         };
         Verdict {

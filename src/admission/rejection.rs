@@ -54,7 +54,12 @@ pub enum Rejection {
     /// The body does not keep the schema.
     Review(Vec<Finding>),
     /// A limit.
-    OverQuota(OverQuota),
+    OverQuota {
+        /// Which, and why.
+        over: OverQuota,
+        /// May its name and numbers be told? To those who may submit.
+        may_know: bool,
+    },
 }
 
 impl From<Denial> for Rejection {

@@ -6,7 +6,7 @@ use crate::caller::Schemes;
 use crate::druid::DruidVersion;
 use crate::json::Limits;
 use crate::policy::PolicySet;
-use crate::quota::{Limiter, RateLimit};
+use crate::quota::{LiveQuota, RateLimit};
 use crate::schema::SchemaSet;
 
 /// Do review and limits refuse?
@@ -32,8 +32,8 @@ pub struct Snapshot {
     pub policies: PolicySet,
     /// How often.
     pub rate_limits: Vec<Arc<RateLimit>>,
-    /// The buckets; they outlive the generation.
-    pub limiter: Arc<Limiter>,
+    /// How many at once.
+    pub live_quotas: Vec<Arc<LiveQuota>>,
     /// The form of specs.
     pub schemas: Arc<SchemaSet>,
     /// Bounds of a document.

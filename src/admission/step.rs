@@ -1,5 +1,6 @@
 //! The steps before the body, in their order.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use bytes::Bytes;
 
 use super::admitted::{Trace, Verdict};
 use super::body::{ReadSpec, judge_json, judge_spec, replaced};
+use super::charge::AwaitingCharge;
 use super::known::Known;
 use super::{BodyProblem, Rejection, Snapshot};
 use crate::caller::Principal;
@@ -29,6 +31,8 @@ pub struct Head {
     pub content_type: Option<String>,
     /// Is there a `Content-Encoding`?
     pub is_encoded: bool,
+    /// The client's address, as far as it can be believed; nobody's for what is only judged.
+    pub source: Option<IpAddr>,
 }
 
 /// Decided, or waiting for a fact.
@@ -43,6 +47,8 @@ pub enum Step {
     NeedOwner(Box<AwaitingOwner>),
     /// The body.
     NeedBody(Box<AwaitingBody>),
+    /// What do its limits say?
+    NeedCharge(Box<AwaitingCharge>),
 }
 
 /// Outcome of a login.
@@ -167,6 +173,7 @@ impl AwaitingPrincipal {
             route,
             head: self.head,
             trace,
+            charge: None,
         };
         known.standing()
     }

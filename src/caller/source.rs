@@ -1,5 +1,6 @@
 //! Where a request comes from, as bounds count it.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
 /// Whom bounds per source count as one: an IPv4 address, or the /64 of an IPv6 one, in which a
@@ -16,6 +17,15 @@ impl From<IpAddr> for Source {
             }
             IpAddr::V4(address) => IpAddr::V4(address),
         })
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            IpAddr::V4(address) => address.fmt(f),
+            IpAddr::V6(network) => write!(f, "{network}/64"),
+        }
     }
 }
 

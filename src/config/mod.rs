@@ -7,6 +7,7 @@
 mod grants;
 mod htpasswd;
 mod issuers;
+mod limits;
 mod load;
 mod problem;
 mod reload;
@@ -38,7 +39,7 @@ use crate::certificate::Name;
 use crate::druid::DruidVersion;
 use crate::finding::{Code, Level, Levels};
 use crate::policy::Role;
-use crate::quota::RateLimit;
+use crate::quota::{LiveQuota, RateLimit};
 use crate::schema::{SchemaSet, TableError};
 
 /// A whole configuration, checked.
@@ -68,6 +69,8 @@ pub struct Config {
     pub roles: Vec<Role>,
     /// How often.
     pub rate_limits: Vec<Arc<RateLimit>>,
+    /// How many at once.
+    pub quotas: Vec<Arc<LiveQuota>>,
 }
 
 /// Enforce, or judge and report only.

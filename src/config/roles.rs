@@ -1,16 +1,13 @@
-//! `[[role]]` and `[[rate_limit]]`.
+//! `[[role]]`, and the words and names that other tables share with it.
 
 use std::collections::BTreeSet;
-use std::num::NonZeroU32;
-use std::sync::Arc;
 
 use super::grants::grant;
 use super::table::{Table, nearest};
 use crate::policy::Role;
-use crate::quota::{KeyPart, Rate, RateLimit};
 use crate::route::Action;
 
-const ACTIONS: &[(&str, Action)] = &[
+pub(super) const ACTIONS: &[(&str, Action)] = &[
     ("read", Action::Read),
     ("submit", Action::Submit),
     ("shutdown", Action::Shutdown),
@@ -19,16 +16,8 @@ const ACTIONS: &[(&str, Action)] = &[
     ("read-secrets", Action::ReadSecrets),
 ];
 
-const KEY_PARTS: &[(&str, KeyPart)] = &[
-    ("datasource", KeyPart::DataSource),
-    ("principal", KeyPart::Principal),
-];
-
-/// A burst is at most this: governor counts in 32 bits and nobody waits for more.
-const LARGEST_BURST: usize = 1_000_000;
-
 /// One of a few words in a list.
-fn word<T: Copy>(words: &[(&str, T)]) -> impl Fn(&str) -> Result<T, String> {
+pub(super) fn word<T: Copy>(words: &[(&str, T)]) -> impl Fn(&str) -> Result<T, String> {
     move |text| {
         words
             .iter()
@@ -96,31 +85,4 @@ pub(super) fn roles(root: &Table<'_, '_>) -> Vec<Role> {
         table.finish();
     }
     roles
-}
-
-/// `[[rate_limit]]`
-pub(super) fn rate_limits(root: &Table<'_, '_>) -> Vec<Arc<RateLimit>> {
-    let mut taken = BTreeSet::new();
-    let mut limits = Vec::new();
-    for table in root.tables("rate_limit") {
-        let name = name(&table, &mut taken);
-        let actions = table.list("actions", word(ACTIONS));
-        let key = table.list("key", word(KEY_PARTS)).unwrap_or_default();
-        let rate = table
-            .required("rate")
-            .and_then(|_| table.parsed("rate", str::parse::<Rate>));
-        let burst = table.count("burst", 1..=LARGEST_BURST);
-        if let (Some(name), Some(rate)) = (name, rate) {
-            let burst = burst.and_then(|burst| NonZeroU32::new(u32::try_from(burst).ok()?));
-            limits.push(Arc::new(RateLimit {
-                name: name.into(),
-                actions: actions.unwrap_or_else(|| vec![Action::Submit]),
-                key,
-                burst: burst.unwrap_or(rate.tokens),
-                rate,
-            }));
-        }
-        table.finish();
-    }
-    limits
 }

@@ -8,7 +8,8 @@ use ipnet::IpNet;
 use toml::de::DeTable;
 
 use super::issuers::issuers;
-use super::roles::{rate_limits, roles};
+use super::limits::limits;
+use super::roles::roles;
 use super::secret::filled;
 use super::table::{Report, Table};
 use super::tls;
@@ -72,7 +73,7 @@ pub(super) fn read(text: &str, purpose: Purpose<'_>) -> Result<Config, Vec<Probl
     let asks = asks.is_some_and(|tls| tls.client_ca.is_some());
     let (users, htpasswd) = users(&root, &roles, serves.then_some(resolve), asks);
     let issuers = issuers(&root, &roles, serves.then_some(&secrets));
-    let rate_limits = rate_limits(&root);
+    let (rate_limits, quotas) = limits(&root, &roles);
     root.finish();
     let problems = report.into_problems();
     if !problems.is_empty() {
@@ -91,6 +92,7 @@ pub(super) fn read(text: &str, purpose: Purpose<'_>) -> Result<Config, Vec<Probl
         issuers,
         roles,
         rate_limits,
+        quotas,
     })
 }
 

@@ -232,6 +232,11 @@ impl<'a, 't> Table<'a, 't> {
         Some(read_all)
     }
 
+    /// Is this key there, whatever its value?
+    pub(super) fn has(&self, key: &'static str) -> bool {
+        self.find(key).is_some()
+    }
+
     /// Is this key's value a list without elements?
     pub(super) fn is_empty_list(&self, key: &'static str) -> bool {
         self.find(key)

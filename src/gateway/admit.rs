@@ -46,7 +46,7 @@ impl Gateway {
         due: Due,
         record: &mut Record<'_>,
     ) -> Result<(Admitted, Option<Held>), Problem> {
-        let request = head::head(session, arrival);
+        let request = head::head(session, arrival, record.outcome.source);
         let length = request.length;
         let mut held = None;
         let mut asked = None;
@@ -113,6 +113,7 @@ impl Gateway {
                     memory.shrink(memory_of(received));
                     judged
                 }
+                Step::NeedCharge(wait) => self.charge(wait, generation, due, record).await?,
             };
         }
     }

@@ -9,7 +9,7 @@ use pingora::protocols::http::ServerSession;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::exchange::{Gateway, Record};
-use super::problem::Problem;
+use super::problem::{Fate, Problem};
 use crate::finding::{Finding, Severity};
 use crate::listener::Phase;
 use crate::upstream::Head;
@@ -63,6 +63,8 @@ pub(super) struct Reply {
     /// The Overlord's, if it is its answer.
     base: Option<Box<ResponseHeader>>,
     fields: Vec<(HeaderName, HeaderValue)>,
+    /// Of a refusal: what became of the request at the Overlord.
+    fate: Option<Fate>,
 }
 
 impl Reply {
@@ -73,6 +75,7 @@ impl Reply {
             status,
             base: None,
             fields: vec![(header::CONTENT_TYPE, media_type)],
+            fate: None,
         }
     }
 
@@ -82,6 +85,7 @@ impl Reply {
             status: head.status,
             base: Some(head.fields.clone()),
             fields: Vec::new(),
+            fate: None,
         }
     }
 
@@ -155,6 +159,7 @@ impl Gateway {
         }
         let http_10 = session.req_header().version == http::Version::HTTP_10;
         record.outcome.status = reply.status.as_u16();
+        record.settle(reply.fate);
         let Ok(built) = reply.build(record.request_id(), length, http_10) else {
             session.set_keepalive(None);
             record.outcome.cut = true;
@@ -239,6 +244,7 @@ impl Gateway {
             status: problem.status,
             base: None,
             fields: problem.headers().to_vec(),
+            fate: Some(problem.fate),
         };
         reply = reply.field(header::CONTENT_TYPE, written.media_type);
         let unread = !session.is_body_done();
@@ -285,6 +291,7 @@ mod tests {
             status: StatusCode::OK,
             base: Some(Box::new(fields)),
             fields: Vec::new(),
+            fate: None,
         };
         let built = reply.build("id", Length::Known(0), false).expect("good");
         let names: Vec<&str> = built.headers.keys().map(HeaderName::as_str).collect();

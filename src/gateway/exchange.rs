@@ -12,12 +12,14 @@ use pingora::protocols::Stream;
 use pingora::protocols::http::ServerSession;
 use tokio::time::{Instant, timeout};
 
+use super::charge::Account;
 use super::generation::{Due, Generation};
 use super::head;
 use super::problem::Problem;
-use crate::admission::Trace;
+use crate::admission::{Trace, is_audited};
 use crate::identity::Authenticator;
 use crate::listener::{Arrival, Drain, EdgeRefusal, Serve, Verdict};
+use crate::quota::Limiter;
 use crate::route::Subject;
 use crate::telemetry::{Outcome, Stage, Telemetry};
 use crate::upstream::{Memory, Node, Trail};
@@ -30,6 +32,8 @@ pub struct Parts {
     pub authenticator: Authenticator,
     /// Takes outcomes.
     pub telemetry: Telemetry,
+    /// The buckets of its rate limits.
+    pub limiter: Arc<Limiter>,
     /// How it stops.
     pub drain: Arc<Drain>,
     /// Memory for bodies, shared with the Overlords' answers.
@@ -45,6 +49,7 @@ pub struct Gateway {
     pub(super) current: ArcSwap<Generation>,
     pub(super) authenticator: Authenticator,
     pub(super) telemetry: Telemetry,
+    pub(super) limiter: Arc<Limiter>,
     pub(super) drain: Arc<Drain>,
     pub(super) body_memory: Memory,
     wall_clock: fn() -> Timestamp,
@@ -58,6 +63,8 @@ pub(super) struct Record<'g> {
     telemetry: &'g Telemetry,
     begun: Instant,
     pub(super) outcome: Outcome,
+    /// What it was charged.
+    pub(super) account: Option<Account>,
 }
 
 impl Drop for Record<'_> {
@@ -84,7 +91,7 @@ impl Record<'_> {
             rule,
             findings,
             counted: _,
-            audited,
+            limits,
         } = trace;
         self.outcome.principal = principal.map(|principal| principal.name().clone());
         if let Some(endpoint) = endpoint {
@@ -105,7 +112,9 @@ impl Record<'_> {
             .collect();
         self.outcome.rule = rule;
         self.outcome.findings = findings.iter().map(|finding| finding.code.name()).collect();
-        self.outcome.audited = audited.is_some();
+        self.outcome.audited = is_audited(&limits);
+        let said = limits.into_iter().map(|(rule, said)| (rule, said.name()));
+        self.outcome.limits = said.collect();
     }
 
     pub(super) fn upstream(&mut self, trail: Trail, nodes: &[Node], time: Duration) {
@@ -124,6 +133,7 @@ impl Gateway {
             generation,
             authenticator,
             telemetry,
+            limiter,
             drain,
             body_memory,
             wall_clock,
@@ -133,6 +143,7 @@ impl Gateway {
             current: ArcSwap::from_pointee(generation),
             authenticator,
             telemetry,
+            limiter,
             drain,
             body_memory,
             wall_clock,
@@ -178,6 +189,7 @@ impl Gateway {
         Record {
             telemetry: &self.telemetry,
             begun,
+            account: None,
             outcome: Outcome {
                 time: format!("{time:.3}"),
                 request_id: format!("{:08x}{number:08x}", self.seed),
@@ -195,6 +207,7 @@ impl Gateway {
                 rule: None,
                 findings: Vec::new(),
                 audited: false,
+                limits: Vec::new(),
                 upstream: None,
                 attempts: 0,
                 duration: Duration::ZERO,

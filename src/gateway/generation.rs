@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use crate::admission::Snapshot;
 use crate::identity::{Certificates, Users};
 use crate::route::Action;
-use crate::upstream::{Overlords, Owners};
+use crate::upstream::{LiveList, Overlords, Owners};
 
 /// One configuration at work. An exchange keeps the generation it began with.
 #[derive(Debug)]
@@ -24,6 +24,8 @@ pub struct Generation {
     pub overlords: Arc<Overlords>,
     /// Whose tasks they are.
     pub owners: Arc<Owners>,
+    /// Which tasks live.
+    pub live: Arc<LiveList>,
     /// How exchanges run.
     pub settings: Settings,
 }

@@ -15,7 +15,7 @@ use crate::listener::head::Framing;
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// What admission needs of the header.
-pub(super) fn head(session: &ServerSession, arrival: &Arrival) -> Head {
+pub(super) fn head(session: &ServerSession, arrival: &Arrival, source: IpAddr) -> Head {
     let request = session.req_header();
     let (has_body, length) = match arrival.checked.framing {
         Framing::None => (false, Some(0)),
@@ -37,6 +37,7 @@ pub(super) fn head(session: &ServerSession, arrival: &Arrival) -> Head {
         length,
         content_type: text(header::CONTENT_TYPE),
         is_encoded: request.headers.contains_key(header::CONTENT_ENCODING),
+        source: Some(source),
     }
 }
 

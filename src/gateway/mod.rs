@@ -11,6 +11,7 @@
 mod admit;
 mod answer;
 mod body;
+mod charge;
 mod exchange;
 mod generation;
 mod gzip;

@@ -10,11 +10,12 @@ use tokio::time::Instant;
 use super::answer::Reply;
 use super::exchange::{Gateway, Record};
 use super::generation::{Due, Generation};
-use super::problem::{Problem, rate_limit_fields, seconds};
+use super::problem::{Problem, rate_limit_fields};
 use super::relay::forwarded_fields;
 use crate::admission::{Admitted, Forward};
 use crate::druid::{DataSource, TaskId};
-use crate::quota::Charge;
+use crate::quota::Level;
+use crate::route::Action;
 use crate::upstream::{Failure, Head, Plan, Request, Submission, Submitted, Trail};
 
 /// The largest answer to a submission that is read; a supervisor's is its id.
@@ -39,7 +40,12 @@ impl Gateway {
             warnings,
         } = admitted;
         record.outcome.rule = Some(permit.role().clone());
-        let adds = |reply: Reply| with_charge(reply.warnings(&warnings), charge.as_ref());
+        // A limit's name and numbers are for those who may submit.
+        let policies = &generation.snapshot.policies;
+        let may_know = policies.standing(&principal, Action::Submit).is_ok();
+        let level = charge.level.clone().filter(|_| may_know);
+        let adds = |reply: Reply| with_level(reply.warnings(&warnings), level.as_ref());
+        self.owes(charge, record);
         let deadline = due.by(route.endpoint.action);
         match forward {
             Forward::DryRun {
@@ -49,6 +55,10 @@ impl Gateway {
                 slots,
             } => {
                 let names: Vec<&str> = datasources.iter().map(DataSource::as_str).collect();
+                let charges: Vec<_> = charges
+                    .iter()
+                    .map(|(limit, cost)| json!({"limit": &**limit, "cost": cost}))
+                    .collect();
                 let verdict = json!({
                     "admitted": refused_by.is_none(),
                     "stage": refused_by,
@@ -209,13 +219,14 @@ pub(super) fn refused_by_druid(head: &Head, body: &[u8]) -> Option<Problem> {
 }
 
 /// The state of the limit that is nearest to its end.
-fn with_charge(reply: Reply, charge: Option<&Charge>) -> Reply {
-    let Some(charge) = charge else { return reply };
-    let (policy, state) = rate_limit_fields(
-        &charge.rule,
-        charge.remaining,
-        seconds(charge.rule.rate.interval()),
-    );
+fn with_level(reply: Reply, level: Option<&Level>) -> Reply {
+    let Some(level) = level else { return reply };
+    let Level {
+        rule,
+        numbers,
+        remaining,
+    } = level;
+    let (policy, state) = rate_limit_fields(rule, numbers, *remaining, numbers.token_in());
     reply
         .field(HeaderName::from_static("ratelimit-policy"), policy)
         .field(HeaderName::from_static("ratelimit"), state)

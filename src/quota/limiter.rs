@@ -1,25 +1,33 @@
-//! Buckets: GCRA cells of the `governor` crate, on a clock that is handed in.
+//! The buckets of this process, on a clock that is handed in.
 
 use std::collections::HashMap;
-use std::num::NonZeroU32;
+use std::hash::BuildHasher as _;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use governor::clock::{Clock as GovernorClock, Reference};
-use governor::middleware::StateInformationMiddleware;
-use governor::nanos::Nanos;
-use governor::state::{InMemoryState, NotKeyed};
-use governor::{Quota, RateLimiter};
+use super::cell::{Cell, Says, nanos};
+use super::rule::{Draw, Holds};
+use super::{Charge, Keeper, Numbers, OverQuota, Receipt, Reply};
 
-use super::{Charge, KeyPart, OverQuota, RateLimit};
-use crate::caller::Principal;
-use crate::druid::DataSource;
-use crate::route::Action;
+/// The part of a key under which all share one bucket of a limit once there is no room for more: no
+/// name has a control character.
+pub const OVERFLOW: &str = "\u{1}";
 
-/// The key under which all share one bucket once the cap on keys is reached.
-pub const OVERFLOW: &str = "\u{0}overflow";
+/// How [`OVERFLOW`] is told to people.
+const ALL_OTHERS: &str = "(all others)";
 
+/// Room for buckets is looked for at most this often, so that a flood of names does not pay for it
+/// each.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
+
+/// What a bucket takes beside its key: itself, its place in the table, the place in the table before
+/// while that grows, and the edges of allocations.
+const BUCKET_BYTES: usize = 128;
+
+/// One principal has at most this part of the room, so that its invented names do not take the
+/// others' buckets.
+const PRINCIPAL_PART: usize = 4;
 
 /// A monotonic time since some fixed start. Never the wall clock: setting it moves no limit.
 #[derive(Clone)]
@@ -30,6 +38,11 @@ impl Clock {
     pub fn new(now: impl Fn() -> Duration + Send + Sync + 'static) -> Clock {
         Clock(Arc::new(now))
     }
+
+    /// The time since its start.
+    pub fn now(&self) -> Duration {
+        (self.0)()
+    }
 }
 
 impl std::fmt::Debug for Clock {
@@ -38,77 +51,137 @@ impl std::fmt::Debug for Clock {
     }
 }
 
-/// A point on [`Clock`]'s line, as governor wants it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Moment(Nanos);
-
-impl Reference for Moment {
-    fn duration_since(&self, earlier: Self) -> Nanos {
-        self.0.as_u64().saturating_sub(earlier.0.as_u64()).into()
-    }
-
-    fn saturating_sub(&self, duration: Nanos) -> Self {
-        Moment(self.0.as_u64().saturating_sub(duration.as_u64()).into())
-    }
-}
-
-impl std::ops::Add<Nanos> for Moment {
-    type Output = Moment;
-
-    fn add(self, other: Nanos) -> Moment {
-        Moment(self.0.as_u64().saturating_add(other.as_u64()).into())
-    }
-}
-
-impl GovernorClock for Clock {
-    type Instant = Moment;
-
-    fn now(&self) -> Moment {
-        Moment(Nanos::from((self.0)()))
-    }
-}
-
-type Cell = RateLimiter<NotKeyed, InMemoryState, Clock, StateInformationMiddleware>;
-
+/// Small, since there may be many: its numbers stand in its key.
 struct Bucket {
     cell: Cell,
-    used: Duration,
-    /// The time in which an empty bucket fills up.
-    fills_in: Duration,
+    /// Its number among all that were made.
+    born: u32,
+    /// The principal whose request made it, hashed.
+    by: u32,
 }
 
 #[derive(Default)]
 struct Buckets {
     by_key: HashMap<Box<str>, Bucket>,
-    swept: Duration,
+    bytes: usize,
+    by_principal: HashMap<u32, usize>,
+    made: u32,
+    swept: Option<Duration>,
+}
+
+/// The rate and the burst that stand in a key.
+fn numbers_in(key: &str) -> Option<Numbers> {
+    let mut parts = key.split('\0').skip(1);
+    Some(Numbers {
+        rate: parts.next()?.parse().ok()?,
+        burst: parts.next()?.parse().ok()?,
+    })
+}
+
+fn room_for(key: &str) -> usize {
+    key.len() + BUCKET_BYTES
 }
 
 impl Buckets {
-    /// Drops the buckets that filled up since they were used: they say what a new one says. At
-    /// most once a second, so that a flood of names does not pay for a sweep each.
-    fn sweep(&mut self, now: Duration) {
-        if now.saturating_sub(self.swept) >= SWEEP_INTERVAL {
-            self.swept = now;
-            self.by_key
-                .retain(|_, bucket| now.saturating_sub(bucket.used) < bucket.fills_in);
+    /// The name of the bucket that a draw is on: its own, or the one that all others share.
+    fn place(&mut self, draw: &Draw, by: u32, most: usize, now: Duration) -> Option<Box<str>> {
+        if self.by_key.contains_key(draw.key.as_str()) {
+            return None;
         }
+        let bytes = room_for(&draw.key);
+        let is_full = |buckets: &Buckets| {
+            let own = buckets.by_principal.get(&by).copied().unwrap_or_default();
+            buckets.bytes + bytes > most || own + bytes > most / PRINCIPAL_PART
+        };
+        if is_full(self) {
+            self.sweep(now);
+        }
+        if is_full(self) {
+            let Numbers { rate, burst } = draw.rule.numbers;
+            let name = &draw.rule.name;
+            return Some(format!("{name}\0{rate}\0{burst}\0{OVERFLOW}").into());
+        }
+        self.bytes += bytes;
+        *self.by_principal.entry(by).or_default() += bytes;
+        None
+    }
+
+    fn bucket(&mut self, key: &str, by: u32) -> &mut Bucket {
+        let Buckets { by_key, made, .. } = self;
+        by_key.entry(key.into()).or_insert_with(|| {
+            *made = made.wrapping_add(1);
+            Bucket {
+                cell: Cell::default(),
+                born: *made,
+                by,
+            }
+        })
+    }
+
+    /// Drops the buckets that are full: they say what a new one says.
+    fn sweep(&mut self, now: Duration) {
+        if self
+            .swept
+            .is_some_and(|swept| now.saturating_sub(swept) < SWEEP_INTERVAL)
+        {
+            return;
+        }
+        self.swept = Some(now);
+        let now = nanos(now);
+        let Buckets {
+            by_key,
+            bytes,
+            by_principal,
+            made: _,
+            swept: _,
+        } = self;
+        by_key.retain(|key, bucket| {
+            let stays = !bucket.cell.is_full(now);
+            // The shared ones are in nobody's account.
+            if !stays && !key.ends_with(OVERFLOW) {
+                let room = room_for(key);
+                *bytes = bytes.saturating_sub(room);
+                if let Some(own) = by_principal.get_mut(&bucket.by) {
+                    *own = own.saturating_sub(room);
+                }
+            }
+            stays
+        });
+        by_principal.retain(|_, own| *own > 0);
     }
 }
 
-/// All buckets of all rules. Lives outside the configuration, so that a reload keeps it.
+/// A bucket as operators see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fullness {
+    /// The limit.
+    pub rule: String,
+    /// Its rate and burst here.
+    pub numbers: Numbers,
+    /// The parts of its key.
+    pub key: Vec<String>,
+    /// The share that is taken, in thousandths.
+    pub taken: u32,
+}
+
+/// All buckets of all limits. Lives outside the configuration, so that a reload keeps those of the
+/// limits that it leaves as they are.
 pub struct Limiter {
     clock: Clock,
-    most_keys: usize,
+    most_bytes: usize,
     buckets: Mutex<Buckets>,
+    overflowed: AtomicU64,
 }
 
 impl Limiter {
-    /// A limiter with at most `most_keys` buckets in all (and one more per rule for the overflow).
-    pub fn new(clock: Clock, most_keys: usize) -> Limiter {
+    /// A limiter whose buckets take at most `most_bytes` in all (and one more per limit for the
+    /// overflow).
+    pub fn new(clock: Clock, most_bytes: usize) -> Limiter {
         Limiter {
             clock,
-            most_keys,
+            most_bytes,
             buckets: Mutex::default(),
+            overflowed: AtomicU64::new(0),
         }
     }
 
@@ -122,62 +195,144 @@ impl Limiter {
         self.len() == 0
     }
 
-    /// Takes one token from the bucket of every rule that covers the request, in the rules' order.
-    ///
-    /// A refusal by a later rule leaves the tokens of earlier ones taken (governor has no way
-    /// back); it errs towards refusing.
-    ///
-    /// # Errors
-    /// [`OverQuota`] of the first rule without a token.
-    pub fn take(
-        &self,
-        rules: &[Arc<RateLimit>],
-        action: Action,
-        principal: &Principal,
-        datasource: Option<&DataSource>,
-    ) -> Result<Option<Charge>, OverQuota> {
-        let mut least: Option<Charge> = None;
-        for rule in rules.iter().filter(|rule| rule.counts(action)) {
-            let charge = self.take_one(rule, &key(rule, principal, datasource))?;
-            if least
-                .as_ref()
-                .is_none_or(|other| charge.remaining < other.remaining)
-            {
-                least = Some(charge);
-            }
-        }
-        Ok(least)
+    /// Draws so far that had to share a bucket because there was no room for one of their own.
+    pub fn overflowed(&self) -> u64 {
+        self.overflowed.load(Ordering::Relaxed)
     }
 
-    fn take_one(&self, rule: &Arc<RateLimit>, key: &str) -> Result<Charge, OverQuota> {
-        let now = (self.clock.0)();
+    /// Takes what a request of the principal `by` draws, all of it or nothing.
+    ///
+    /// # Errors
+    /// [`OverQuota`] of the limit that refuses longest.
+    pub fn take(&self, mut draws: Vec<Draw>, by: &Arc<str>) -> Result<Charge, OverQuota> {
+        let now = self.clock.now();
+        let at = nanos(now);
+        let mut replies = Vec::with_capacity(draws.len());
+        let mut before: Vec<Option<Cell>> = Vec::with_capacity(draws.len());
+        let mut refused = false;
         let mut buckets = self.lock();
-        let known = buckets.by_key.contains_key(key);
-        if !known && buckets.by_key.len() >= self.most_keys {
-            buckets.sweep(now);
+        let by = buckets.by_key.hasher().hash_one(by) as u32;
+        for draw in &mut draws {
+            if let Some(shared) = buckets.place(draw, by, self.most_bytes, now) {
+                self.overflowed.fetch_add(1, Ordering::Relaxed);
+                draw.key = shared.into();
+                // A datasource with more of its own has no more than the others here.
+                draw.numbers = draw.rule.numbers;
+                draw.cost = draw.cost.min(draw.numbers.burst.get());
+            }
+            let bucket = buckets.bucket(&draw.key, by);
+            match bucket.cell.ask(&draw.numbers, draw.cost, at) {
+                Says::Yes(taking) => {
+                    before.push(Some(bucket.cell));
+                    replies.push(Reply::Took {
+                        remaining: taking.remaining,
+                        receipt: Receipt {
+                            born: bucket.born,
+                            until: bucket.cell.take(taking),
+                        },
+                    });
+                }
+                no => {
+                    before.push(None);
+                    replies.push(match no {
+                        Says::NotFor(wait) => Reply::NotFor(Duration::from_nanos(wait)),
+                        Says::Never | Says::Yes(_) => Reply::Never,
+                    });
+                    refused |= draw.holds == Holds::Enforced;
+                }
+            }
         }
-        let full = !known && buckets.by_key.len() >= self.most_keys;
-        let name: Box<str> = if full {
-            format!("{}{OVERFLOW}", rule.name).into()
-        } else {
-            key.into()
-        };
-        let bucket = buckets.by_key.entry(name).or_insert_with(|| Bucket {
-            cell: cell(rule, self.clock.clone()),
-            used: now,
-            fills_in: rule.rate.interval().saturating_mul(rule.burst.get()),
-        });
-        bucket.used = now;
-        match bucket.cell.check() {
-            Ok(state) => Ok(Charge {
-                rule: rule.clone(),
-                remaining: state.remaining_burst_capacity(),
-            }),
-            Err(not_until) => Err(OverQuota {
-                rule: rule.clone(),
-                retry_after: not_until.wait_time_from(self.clock.now()),
-            }),
+        if refused {
+            // The last taken first: two may be of one bucket.
+            for (draw, cell) in draws.iter().zip(&before).rev() {
+                if let (Some(cell), Some(bucket)) =
+                    (cell, buckets.by_key.get_mut(draw.key.as_str()))
+                {
+                    bucket.cell = *cell;
+                }
+            }
         }
+        drop(buckets);
+        Charge::of(draws, &replies, Keeper::Local)
+    }
+
+    /// What [`Limiter::take`] would say, without taking anything and without a bucket more.
+    ///
+    /// # Errors
+    /// [`OverQuota`] of the limit that would refuse longest.
+    pub fn look(&self, draws: Vec<Draw>) -> Result<Charge, OverQuota> {
+        let at = nanos(self.clock.now());
+        let buckets = self.lock();
+        let replies: Vec<Reply> = draws
+            .iter()
+            .map(|draw| {
+                let bucket = buckets.by_key.get(draw.key.as_str());
+                let cell = bucket.map_or_else(Cell::default, |bucket| bucket.cell);
+                match cell.ask(&draw.numbers, draw.cost, at) {
+                    Says::Yes(taking) => Reply::Took {
+                        remaining: taking.remaining,
+                        receipt: Receipt { born: 0, until: 0 },
+                    },
+                    Says::NotFor(wait) => Reply::NotFor(Duration::from_nanos(wait)),
+                    Says::Never => Reply::Never,
+                }
+            })
+            .collect();
+        drop(buckets);
+        let looked = Charge::of(draws, &replies, Keeper::Local)?;
+        Ok(Charge {
+            drawn: Vec::new(),
+            ..looked
+        })
+    }
+
+    /// Gives back what a request has taken here.
+    pub fn give_back(&self, charge: &Charge) {
+        if charge.keeper != Some(Keeper::Local) {
+            return;
+        }
+        let at = nanos(self.clock.now());
+        let mut buckets = self.lock();
+        for drawn in &charge.drawn {
+            if let Some(bucket) = buckets.by_key.get_mut(drawn.key.as_str())
+                && bucket.born == drawn.receipt.born
+            {
+                let until = drawn.receipt.until;
+                bucket.cell.give_back(&drawn.numbers, drawn.cost, until, at);
+            }
+        }
+    }
+
+    /// The buckets with the least left, the emptiest first.
+    pub fn fullest(&self, most: usize) -> Vec<Fullness> {
+        let at = nanos(self.clock.now());
+        let buckets = self.lock();
+        let mut all: Vec<(u32, &str, Numbers)> = buckets
+            .by_key
+            .iter()
+            .filter_map(|(key, bucket)| {
+                let numbers = numbers_in(key)?;
+                Some((bucket.cell.taken(&numbers, at), &**key, numbers))
+            })
+            .filter(|(taken, _, _)| *taken > 0)
+            .collect();
+        all.sort_unstable_by(|left, right| right.0.cmp(&left.0).then(left.1.cmp(right.1)));
+        all.into_iter()
+            .take(most)
+            .map(|(taken, key, numbers)| {
+                let mut parts = key.split('\0').map(|part| match part {
+                    OVERFLOW => ALL_OTHERS.to_owned(),
+                    part => part.to_owned(),
+                });
+                let rule = parts.next().unwrap_or_default();
+                Fullness {
+                    rule,
+                    numbers,
+                    key: parts.skip(2).collect(),
+                    taken,
+                }
+            })
+            .collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Buckets> {
@@ -189,155 +344,10 @@ impl Limiter {
 impl std::fmt::Debug for Limiter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Limiter")
-            .field("most_keys", &self.most_keys)
+            .field("most_bytes", &self.most_bytes)
             .finish_non_exhaustive()
     }
 }
 
-fn cell(rule: &RateLimit, clock: Clock) -> Cell {
-    let quota = Quota::with_period(rule.rate.interval())
-        .unwrap_or(Quota::per_second(NonZeroU32::MIN))
-        .allow_burst(rule.burst);
-    RateLimiter::direct_with_clock(quota, clock).with_middleware()
-}
-
-/// The rule's name, its numbers (so that a rule changed by a reload starts anew) and its parts.
-fn key(rule: &RateLimit, principal: &Principal, datasource: Option<&DataSource>) -> String {
-    let mut key = format!("{}\u{0}{}\u{0}{}", rule.name, rule.rate, rule.burst);
-    for part in &rule.key {
-        key.push('\u{0}');
-        key.push_str(match part {
-            KeyPart::DataSource => datasource.map_or("", DataSource::as_str),
-            KeyPart::Principal => principal.name(),
-        });
-    }
-    key
-}
-
 #[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicU64, Ordering};
-
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn rule(rate: &str, burst: u32, key: &[KeyPart]) -> Arc<RateLimit> {
-        Arc::new(RateLimit {
-            name: "submissions".into(),
-            actions: vec![Action::Submit],
-            key: key.to_vec(),
-            rate: rate.parse().expect("a rate"),
-            burst: NonZeroU32::new(burst).expect("not zero"),
-        })
-    }
-
-    struct Rig {
-        millis: Arc<AtomicU64>,
-        limiter: Limiter,
-        rules: Vec<Arc<RateLimit>>,
-    }
-
-    impl Rig {
-        fn new(rules: Vec<Arc<RateLimit>>, most_keys: usize) -> Rig {
-            let millis = Arc::new(AtomicU64::new(0));
-            let source = millis.clone();
-            let clock = Clock::new(move || Duration::from_millis(source.load(Ordering::Relaxed)));
-            Rig {
-                millis,
-                limiter: Limiter::new(clock, most_keys),
-                rules,
-            }
-        }
-
-        fn wait(&self, time: Duration) {
-            let millis = u64::try_from(time.as_millis()).expect("a short time");
-            self.millis.fetch_add(millis, Ordering::Relaxed);
-        }
-
-        fn submit(&self, datasource: &str) -> Result<Option<Charge>, OverQuota> {
-            let datasource = datasource.parse().expect("a valid name");
-            let principal = Principal::new("etl", Vec::new());
-            self.limiter
-                .take(&self.rules, Action::Submit, &principal, Some(&datasource))
-        }
-    }
-
-    #[test]
-    fn each_datasource_has_a_bucket_of_its_own() {
-        let rig = Rig::new(vec![rule("30/min", 2, &[KeyPart::DataSource])], 10);
-        assert_eq!(
-            rig.submit("a").map(|charge| charge.map(|c| c.remaining)),
-            Ok(Some(1))
-        );
-        assert!(rig.submit("a").is_ok());
-        let refused = rig.submit("a").expect_err("the burst is used up");
-        assert_eq!(refused.retry_after, Duration::from_secs(2));
-        assert!(rig.submit("b").is_ok());
-    }
-
-    #[test]
-    fn waiting_as_told_admits_one_request_and_no_second() {
-        let rig = Rig::new(vec![rule("30/min", 1, &[KeyPart::DataSource])], 10);
-        assert!(rig.submit("a").is_ok());
-        let told = rig.submit("a").expect_err("used up").retry_after;
-        rig.wait(told - Duration::from_millis(1));
-        assert!(rig.submit("a").is_err());
-        rig.wait(Duration::from_millis(1));
-        assert!(rig.submit("a").is_ok());
-        assert!(rig.submit("a").is_err());
-    }
-
-    #[test]
-    fn beyond_the_cap_new_names_share_one_bucket_and_known_ones_stay_limited() {
-        let rig = Rig::new(vec![rule("1/h", 1, &[KeyPart::DataSource])], 3);
-        for name in ["a", "b", "c", "d"] {
-            assert!(rig.submit(name).is_ok(), "{name}");
-        }
-        assert!(
-            rig.submit("e").is_err(),
-            "shares the overflow bucket with d"
-        );
-        assert!(rig.submit("a").is_err());
-        for number in 0..10_000 {
-            assert!(rig.submit(&format!("invented{number}")).is_err());
-        }
-        assert_eq!(rig.limiter.len(), 4);
-    }
-
-    #[test]
-    fn other_actions_are_not_counted() {
-        let rig = Rig::new(vec![rule("1/h", 1, &[KeyPart::DataSource])], 3);
-        let principal = Principal::new("etl", Vec::new());
-        for _ in 0..10 {
-            assert_eq!(
-                rig.limiter.take(&rig.rules, Action::Read, &principal, None),
-                Ok(None)
-            );
-        }
-        assert!(rig.limiter.is_empty());
-    }
-
-    proptest! {
-        /// In any time t no more than burst + rate × t are admitted.
-        #[test]
-        fn never_admits_more_than_burst_and_rate(
-            burst in 1_u32..20,
-            per_second in 1_u32..50,
-            pauses in prop::collection::vec(0_u64..200, 1..300),
-        ) {
-            let rig = Rig::new(vec![rule(&format!("{per_second}/s"), burst, &[])], 10);
-            let mut admitted = 0_u64;
-            let mut elapsed = 0_u64;
-            for pause in pauses {
-                rig.wait(Duration::from_millis(pause));
-                elapsed += pause;
-                if rig.submit("a").is_ok() {
-                    admitted += 1;
-                }
-                let bound = u64::from(burst) + u64::from(per_second) * elapsed / 1_000;
-                prop_assert!(admitted <= bound, "{admitted} of {bound}");
-            }
-        }
-    }
-}
+mod tests;

@@ -2,13 +2,14 @@
 
 mod parts;
 mod reload;
+mod state;
 mod warnings;
 
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
@@ -24,16 +25,18 @@ use crate::identity::{Authenticator, Clock as Monotonic, InvalidIssuer, InvalidU
 use crate::listener::{Drain, Listener, Phase, TlsError};
 use crate::quota::{Clock, Limiter};
 use crate::schema::TableError;
-use crate::telemetry::{AccessLog, Metrics, Readings, Telemetry};
-use crate::upstream::{Memory, Overlords, Owners, TrustError};
+use crate::telemetry::{Metrics, Telemetry};
+use crate::upstream::{LiveList, Memory, Overlords, Owners, TrustError};
 pub(crate) use parts::users;
 use parts::{access_log, admin_token, edge, generation, guarded, socket, upstream};
 pub use parts::{listener_tls, snapshot, upstream_tls};
 use reload::Reloader;
+use state::State;
 use warnings::warn;
 
-/// Buckets of all rate limits together; some 300 bytes each.
-const MOST_LIMITER_KEYS: usize = 50_000;
+/// What the buckets of all rate limits may take together, in bytes: some 150,000 with short names.
+/// A million names that somebody invents stay under 32 MiB (`tests/memory.rs`).
+pub const LIMITER_BYTES: usize = 24 << 20;
 
 /// How often the configuration file is looked at.
 const LOOK: Duration = Duration::from_secs(1);
@@ -104,7 +107,6 @@ pub struct Server {
     admin: TcpListener,
     state: Arc<State>,
     upstream: Upstream,
-    limiter: Arc<Limiter>,
     clock: Monotonic,
 }
 
@@ -113,67 +115,8 @@ struct Upstream {
     config: config::Upstream,
     overlords: Arc<Overlords>,
     owners: Arc<Owners>,
+    live: Arc<LiveList>,
     probe: JoinHandle<()>,
-}
-
-/// What the admin listener reads.
-struct State {
-    gateway: Arc<Gateway>,
-    listener: Arc<Listener<Gateway>>,
-    drain: Arc<Drain>,
-    limiter: Arc<Limiter>,
-    access_log: Arc<AccessLog>,
-    generation: AtomicU64,
-    reload_failed: AtomicBool,
-    admin_token: ArcSwapOption<String>,
-}
-
-impl admin::Source for State {
-    fn readings(&self) -> Readings {
-        let generation = self.gateway.generation();
-        let view = generation.overlords.view();
-        let leader = view.leader();
-        let overlords = generation
-            .overlords
-            .nodes()
-            .iter()
-            .zip(view.states())
-            .enumerate();
-        let tls = self.listener.tls();
-        let own = tls.iter().flat_map(|tls| tls.files().ends());
-        let issuers = generation.users.issuers().files();
-        let ends = own
-            .chain(generation.overlords.trust().files().ends())
-            .chain(issuers.flat_map(|files| files.ends()));
-        Readings {
-            certificates: ends
-                .map(|(path, end)| (path.display().to_string(), end.as_second()))
-                .collect(),
-            overlords: overlords
-                .map(|(index, (node, state))| {
-                    (node.authority(), state.name(), leader == Some(index))
-                })
-                .collect(),
-            login: generation.overlords.login(),
-            connections: self.listener.connections(),
-            limiter_keys: self.limiter.len(),
-            logins: self.gateway.remembered_logins(),
-            owners: generation.owners.remembered(),
-            body_bytes: self.gateway.body_bytes(),
-            dropped_lines: self.access_log.dropped(),
-            draining: self.drain.phase() > Phase::Serving,
-            generation: self.generation.load(Ordering::Relaxed),
-            reload_failed: self.reload_failed.load(Ordering::Relaxed),
-        }
-    }
-
-    fn metrics(&self) -> &Metrics {
-        self.gateway.telemetry().metrics()
-    }
-
-    fn token(&self) -> Option<Arc<String>> {
-        self.admin_token.load_full()
-    }
 }
 
 /// The wall clock, for logs and for the age of tasks. It moves no limit.
@@ -236,18 +179,19 @@ impl Server {
         let clock_of_limits = clock.clone();
         let limiter = Arc::new(Limiter::new(
             Clock::new(move || clock_of_limits()),
-            MOST_LIMITER_KEYS,
+            LIMITER_BYTES,
         ));
         let access_log = access_log(&config.telemetry.access_log)?;
         let metrics = Arc::new(Metrics::new(config.telemetry.max_datasource_labels));
         let drain = Arc::new(Drain::default());
         let memory = Memory::new(config.validation.body_memory);
-        let upstream = upstream(&config, &memory)?;
-        let generation = generation(&config, 1, &upstream, &limiter, &clock, None)?;
+        let upstream = upstream(&config, &memory, &clock)?;
+        let generation = generation(&config, 1, &upstream, &clock, None)?;
         let gateway = Arc::new(Gateway::new(Parts {
             generation,
             authenticator: Authenticator::new(&random::<32>()?, clock.clone()),
             telemetry: Telemetry::new(metrics, access_log.clone()),
+            limiter: limiter.clone(),
             drain: drain.clone(),
             body_memory: memory,
             wall_clock,
@@ -276,7 +220,6 @@ impl Server {
             admin,
             state,
             upstream,
-            limiter,
             clock,
         })
     }
@@ -314,7 +257,6 @@ impl Server {
             upstream: self.upstream,
             gateway: self.gateway.clone(),
             listener: self.listener.clone(),
-            limiter: self.limiter,
             clock: self.clock,
             state: self.state.clone(),
             admin,

@@ -19,10 +19,10 @@ use crate::identity::{self, Account, Certificates, Clock, IssuerSettings, Issuer
 use crate::json::Limits;
 use crate::listener::{self, ClientFiles, Tls, TlsError, TlsFiles};
 use crate::policy::PolicySet;
-use crate::quota::Limiter;
+use crate::quota::{self, LiveTasks};
 use crate::schema::TableError;
 use crate::telemetry::AccessLog;
-use crate::upstream::{Memory, Node, Overlords, Owners, TlsSettings};
+use crate::upstream::{LiveList, Memory, Node, Overlords, Owners, TlsSettings};
 
 pub(super) async fn socket(
     sockets: &mut ListenFd,
@@ -112,7 +112,11 @@ pub fn upstream_tls(from: &config::Upstream) -> TlsSettings {
     }
 }
 
-pub(super) fn upstream(config: &Config, memory: &Memory) -> Result<Upstream, StartError> {
+pub(super) fn upstream(
+    config: &Config,
+    memory: &Memory,
+    clock: &Clock,
+) -> Result<Upstream, StartError> {
     let from = config.upstream.clone();
     let authorization = match &from.credentials {
         None => None,
@@ -145,11 +149,15 @@ pub(super) fn upstream(config: &Config, memory: &Memory) -> Result<Upstream, Sta
     };
     let overlords = Overlords::new(settings, u64::from_le_bytes(random::<8>()?))?;
     let owners = Arc::new(Owners::new(overlords.clone()));
+    let clock_of_tasks = clock.clone();
+    let tasks = LiveTasks::new(quota::Clock::new(move || clock_of_tasks()));
+    let live = LiveList::new(overlords.clone(), tasks);
     let probe = tokio::spawn(overlords.clone().probe());
     Ok(Upstream {
         config: from,
         overlords,
         owners,
+        live,
         probe,
     })
 }
@@ -222,7 +230,6 @@ pub fn snapshot(
     config: &Config,
     generation: u64,
     schemes: Schemes,
-    limiter: &Arc<Limiter>,
 ) -> Result<Snapshot, TableError> {
     Ok(Snapshot {
         generation,
@@ -233,7 +240,7 @@ pub fn snapshot(
         schemes,
         policies: PolicySet::new(config.roles.iter().cloned()),
         rate_limits: config.rate_limits.clone(),
-        limiter: limiter.clone(),
+        live_quotas: config.quotas.clone(),
         schemas: Arc::new(config.validation.schemas(config.upstream.druid_version)?),
         json: Limits {
             depth: config.validation.max_depth,
@@ -248,7 +255,6 @@ pub(super) fn generation(
     config: &Config,
     number: u64,
     upstream: &Upstream,
-    limiter: &Arc<Limiter>,
     clock: &Clock,
     before: Option<&Issuers>,
 ) -> Result<Generation, StartError> {
@@ -261,11 +267,12 @@ pub(super) fn generation(
         ..users.schemes()
     };
     Ok(Generation {
-        snapshot: Arc::new(snapshot(config, number, schemes, limiter)?),
+        snapshot: Arc::new(snapshot(config, number, schemes)?),
         users,
         certificates,
         overlords: upstream.overlords.clone(),
         owners: upstream.owners.clone(),
+        live: upstream.live.clone(),
         settings: crate::gateway::Settings {
             trusted_proxies: config.listener.trusted_proxies.clone(),
             hosts: config.listener.hosts.clone(),

@@ -13,7 +13,6 @@ use crate::config::{self, Config, LoadError};
 use crate::gateway::Gateway;
 use crate::identity::Clock;
 use crate::listener::Listener;
-use crate::quota::Limiter;
 use crate::upstream::Trust;
 
 /// Exchanges of an old generation may go on this long with its view of the Overlords.
@@ -27,7 +26,6 @@ pub(super) struct Reloader {
     pub(super) upstream: Upstream,
     pub(super) gateway: Arc<Gateway>,
     pub(super) listener: Arc<Listener<Gateway>>,
-    pub(super) limiter: Arc<Limiter>,
     pub(super) clock: Clock,
     pub(super) state: Arc<State>,
     /// Where the admin listener stands.
@@ -96,13 +94,13 @@ impl Reloader {
         let same =
             config.upstream == self.upstream.config && trust == *self.upstream.overlords.trust();
         let changed = (!same)
-            .then(|| upstream(&config, self.upstream.overlords.memory()))
+            .then(|| upstream(&config, self.upstream.overlords.memory(), &self.clock))
             .transpose()?;
         let side = changed.as_ref().unwrap_or(&self.upstream);
         let before = self.gateway.generation();
         // Keys that were fetched stay.
         let issuers = Some(before.users.issuers());
-        let made = generation(&config, number, side, &self.limiter, &self.clock, issuers);
+        let made = generation(&config, number, side, &self.clock, issuers);
         let generation = match made {
             Ok(generation) => generation,
             Err(error) => {

@@ -11,8 +11,8 @@ pub struct Effects {
     pub reads: Vec<DataSource>,
     /// What it reads from outside of Druid.
     pub inputs: Vec<Input>,
-    /// Worker slots that it will occupy at most.
-    pub slots: u32,
+    /// Worker slots that it will occupy at most. `None`: they cannot be told.
+    pub slots: Option<u32>,
     /// Why not all it does can be told; such a spec takes a grant that says so.
     pub opaque: Option<Opaque>,
     /// Does its type do no more than to write its datasource, so that a grant need not name it?

@@ -116,7 +116,7 @@ const SUPERVISORS: [&str; 4] = [
 ];
 
 /// What a type id stands for, if it is known.
-pub(super) fn kind_named(type_id: &str) -> Option<SpecKind> {
+pub fn kind_named(type_id: &str) -> Option<SpecKind> {
     if STREAMS.contains(&type_id) || SUPERVISORS.contains(&type_id) {
         return Some(SpecKind::Supervisor);
     }
@@ -137,7 +137,10 @@ impl Reader {
                 ..Effects::default()
             },
         };
-        effects.slots = slots::of(root, kind, type_id);
+        effects.slots = match effects.opaque {
+            Some(Opaque::UnknownType) => None,
+            _ => slots::of(root, kind, type_id),
+        };
         effects.is_plain = PLAIN.contains(&type_id);
         effects
     }

@@ -18,7 +18,7 @@ mod walk;
 mod within;
 
 pub use effects::{Effects, Input, Opaque, Place};
-pub use kinds::types;
+pub use kinds::{kind_named, types};
 pub use stored::{owner_in, stored_owner};
 pub use within::{Within, kind_of, mentions_druid, specs_in};
 

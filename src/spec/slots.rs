@@ -4,15 +4,22 @@ use super::kinds::STREAMS;
 use crate::json::{Kind, Node};
 use crate::route::SpecKind;
 
-/// Worker slots that a submission takes at most; 1 for what is not known here.
+/// Worker slots that a submission takes at most, its sub-tasks included. `None`: they cannot be told,
+/// since the type is not known here or a number is not one that Druid would read.
 ///
 /// * A task takes `resource.requiredCapacity` for itself, 1 without.
 /// * `index_parallel` and `compact` run alone unless `maxNumConcurrentSubTasks` (or its old name
 ///   `maxNumSubTasks`; both default to 1) is above 1, and then beside so many sub-tasks.
 /// * An MSQ controller runs beside `maxNumWorkers` workers.
-/// * A stream supervisor keeps `taskCount` × `replicas` tasks, or with an autoscaler up to
-///   `taskCountMax` × `replicas`.
-pub(super) fn of(root: Node<'_>, kind: SpecKind, type_id: &str) -> u32 {
+/// * A stream supervisor keeps `taskCount` × `replicas` tasks reading, or with an autoscaler up to
+///   `taskCountMax` × `replicas`, and as many more publish what the last ones have read (Druid's
+///   "Capacity planning": worker capacity = 2 × replicas × taskCount).
+pub(super) fn of(root: Node<'_>, kind: SpecKind, type_id: &str) -> Option<u32> {
+    let slots = at_most(root, kind, type_id);
+    (slots != u32::MAX).then_some(slots)
+}
+
+fn at_most(root: Node<'_>, kind: SpecKind, type_id: &str) -> u32 {
     let of = |holder: Option<Node<'_>>, key: &str| holder.and_then(|holder| count(holder.get(key)));
     let own = || of(root.get("resource"), "requiredCapacity").map_or(1, |own| own.max(1));
     match (kind, type_id) {
@@ -39,7 +46,8 @@ pub(super) fn of(root: Node<'_>, kind: SpecKind, type_id: &str) -> u32 {
                 .filter(|scaler| is_true(scaler.get("enableTaskAutoScaler")));
             let tasks = of(io, "taskCount").unwrap_or(1);
             let most = of(scaler, "taskCountMax").unwrap_or(tasks).max(tasks);
-            most.saturating_mul(of(io, "replicas").unwrap_or(1)).max(1)
+            let reading = most.saturating_mul(of(io, "replicas").unwrap_or(1)).max(1);
+            reading.saturating_mul(2)
         }
         (SpecKind::Task, _) => own(),
         (SpecKind::Supervisor | SpecKind::Sampler, _) => 1,

@@ -216,6 +216,7 @@ fn slots_are_what_the_task_will_occupy() {
             .expect("a spec")
             .effects
             .slots
+            .unwrap_or(u32::MAX)
     };
     let parallel = |tuning: &str| {
         format!(
@@ -246,6 +247,8 @@ fn slots_are_what_the_task_will_occupy() {
     }
     for (body, slots) in [
         (r#"{"type":"noop"}"#, 1),
+        // Of an extension's type nothing can be told.
+        (r#"{"type":"acme_load"}"#, u32::MAX),
         (
             r#"{"type":"index","spec":{"dataSchema":{"dataSource":"a"}},"resource":{"availabilityGroup":"g","requiredCapacity":9}}"#,
             9,
@@ -273,23 +276,23 @@ fn slots_are_what_the_task_will_occupy() {
         )
     };
     for (io, slots) in [
-        ("{}".to_owned(), 1),
-        (r#"{"taskCount":3,"replicas":"2"}"#.to_owned(), 6),
-        (r#"{"taskCount":0}"#.to_owned(), 1),
+        ("{}".to_owned(), 2),
+        (r#"{"taskCount":3,"replicas":"2"}"#.to_owned(), 12),
+        (r#"{"taskCount":0}"#.to_owned(), 2),
         (
             r#"{"taskCount":70000,"replicas":70000}"#.to_owned(),
             u32::MAX,
         ),
-        (scaler("true"), 30),
-        (scaler(r#""True""#), 30),
-        (scaler("1"), 30),
-        (scaler("false"), 6),
-        (scaler("null"), 6),
+        (scaler("true"), 60),
+        (scaler(r#""True""#), 60),
+        (scaler("1"), 60),
+        (scaler("false"), 12),
+        (scaler("null"), 12),
     ] {
         assert_eq!(of(SpecKind::Supervisor, &kafka(&io)), slots, "{io}");
     }
     let legacy = r#"{"type":"kafka","spec":null,"dataSchema":{"dataSource":"a"},"ioConfig":{"taskCount":4}}"#;
-    assert_eq!(of(SpecKind::Supervisor, legacy), 4);
+    assert_eq!(of(SpecKind::Supervisor, legacy), 8);
 }
 
 /// Datasources are found wherever they stand, and what only looks dangerous is let through.

@@ -5,40 +5,12 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use prometheus::{
-    Encoder as _, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter,
-    IntCounterVec, Opts, Registry, TextEncoder,
+    Encoder as _, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec,
+    Opts, Registry, TextEncoder,
 };
 
+use super::readings::{Read, Readings, float, gauges_of};
 use super::{Outcome, Stage};
-
-/// What is read at the moment of a scrape instead of being counted on the way.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Readings {
-    /// Per Overlord: its address, its state's name, does it lead?
-    pub overlords: Vec<(String, &'static str, bool)>,
-    /// Does the leader take the gateway's login? `None`: it was not asked yet.
-    pub login: Option<bool>,
-    /// Per file of certificates: when the first certificate in it ends, in Unix seconds.
-    pub certificates: Vec<(String, i64)>,
-    /// Client connections that are open.
-    pub connections: usize,
-    /// Buckets of the limiter.
-    pub limiter_keys: usize,
-    /// Logins that are remembered.
-    pub logins: usize,
-    /// Task owners that are remembered.
-    pub owners: usize,
-    /// Bytes of bodies that are being read or judged.
-    pub body_bytes: usize,
-    /// Access log lines that were dropped.
-    pub dropped_lines: u64,
-    /// Draining?
-    pub draining: bool,
-    /// How many configurations were taken since the start.
-    pub generation: u64,
-    /// Did the last reload fail?
-    pub reload_failed: bool,
-}
 
 /// All metrics of the process.
 pub struct Metrics {
@@ -49,6 +21,7 @@ pub struct Metrics {
     decisions: IntCounterVec,
     findings: IntCounterVec,
     submissions: IntCounterVec,
+    limits: IntCounterVec,
     attempts: IntCounterVec,
     turned_away: IntCounterVec,
     cut: IntCounter,
@@ -59,12 +32,13 @@ pub struct Metrics {
     certificates: GaugeVec,
     gauges: Vec<Read>,
     datasources: Mutex<Names>,
+    limit_names: Mutex<Names>,
 }
 
-/// A gauge, and where it is read from.
-type Read = (Gauge, fn(&Readings) -> f64);
+/// Limits that labels may name; all others are `other`.
+const LIMIT_NAMES: usize = 50;
 
-/// The datasources that labels may name: the first so many that were permitted.
+/// Names that labels may have: the first so many.
 struct Names {
     known: HashMap<String, ()>,
     most: usize,
@@ -140,6 +114,11 @@ impl Metrics {
                 "Submissions by the datasource they write (`other` beyond the first names) and outcome",
                 &["datasource", "outcome"],
             ),
+            limits: counters(
+                "overgate_limit_decisions_total",
+                "What limits and quotas said, by the limit (`other` beyond the first 50): admitted, near (less than a fifth is left), would-refuse (audited), refused",
+                &["limit", "said"],
+            ),
             attempts: counters(
                 "overgate_upstream_attempts_total",
                 "Times a request was sent or tried to be sent, by the Overlord that was tried last",
@@ -171,10 +150,14 @@ impl Metrics {
                 "1 for the Overlord that requests are sent to",
                 &["overlord"],
             ),
-            gauges: readings(&registry),
+            gauges: gauges_of(&registry),
             datasources: Mutex::new(Names {
                 known: HashMap::new(),
                 most: datasources,
+            }),
+            limit_names: Mutex::new(Names {
+                known: HashMap::new(),
+                most: LIMIT_NAMES,
             }),
             registry,
         }
@@ -200,6 +183,10 @@ impl Metrics {
             .inc();
         for finding in &outcome.findings {
             self.findings.with_label_values(&[finding]).inc();
+        }
+        for (limit, said) in &outcome.limits {
+            let name = label(&self.limit_names, limit, true);
+            self.limits.with_label_values(&[name, said]).inc();
         }
         if operation == "submit-task" || operation == "submit-supervisor" {
             self.count_submission(outcome);
@@ -233,23 +220,8 @@ impl Metrics {
         let name = outcome
             .datasources
             .first()
-            .map_or("none", |name| self.label(name, permitted));
+            .map_or("none", |name| label(&self.datasources, name, permitted));
         self.submissions.with_label_values(&[name, result]).inc();
-    }
-
-    fn label<'n>(&self, name: &'n str, may_be_new: bool) -> &'n str {
-        let mut names = self
-            .datasources
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if names.known.contains_key(name) {
-            return name;
-        }
-        if may_be_new && names.known.len() < names.most {
-            names.known.insert(name.to_owned(), ());
-            return name;
-        }
-        OTHER
     }
 
     /// Counts a connection that was closed before it had sent a request.
@@ -292,81 +264,20 @@ impl std::fmt::Debug for Metrics {
     }
 }
 
-/// Counts have far fewer than 2^53 values.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "a gauge that large is off by less than one in 2^53"
-)]
-fn float(count: u64) -> f64 {
-    count as f64
+/// The name, if labels may have it.
+fn label<'n>(names: &Mutex<Names>, name: &'n str, may_be_new: bool) -> &'n str {
+    let mut names = names.lock().unwrap_or_else(PoisonError::into_inner);
+    if names.known.contains_key(name) {
+        return name;
+    }
+    if may_be_new && names.known.len() < names.most {
+        names.known.insert(name.to_owned(), ());
+        return name;
+    }
+    OTHER
 }
 
-fn readings(registry: &Registry) -> Vec<Read> {
-    let gauge =
-        |name: &str, help: &str| registered(registry, Gauge::with_opts(Opts::new(name, help)));
-    vec![
-        (
-            gauge("overgate_connections", "Client connections that are open"),
-            |now| float(now.connections as u64),
-        ),
-        (
-            gauge("overgate_limiter_keys", "Buckets of the rate limits"),
-            |now| float(now.limiter_keys as u64),
-        ),
-        (
-            gauge("overgate_login_cache_entries", "Logins that are remembered"),
-            |now| float(now.logins as u64),
-        ),
-        (
-            gauge(
-                "overgate_owner_cache_entries",
-                "Task owners that are remembered",
-            ),
-            |now| float(now.owners as u64),
-        ),
-        (
-            gauge(
-                "overgate_body_memory_bytes",
-                "Memory held for bodies that are read or judged, and answers that are read whole",
-            ),
-            |now| float(now.body_bytes as u64),
-        ),
-        (
-            gauge(
-                "overgate_access_log_dropped_lines",
-                "Access log lines that were dropped",
-            ),
-            |now| float(now.dropped_lines),
-        ),
-        (
-            gauge(
-                "overgate_upstream_login_refused",
-                "1 while Druid refuses the gateway's own credentials",
-            ),
-            |now| f64::from(u8::from(now.login == Some(false))),
-        ),
-        (
-            gauge("overgate_draining", "1 while the gateway stops"),
-            |now| f64::from(u8::from(now.draining)),
-        ),
-        (
-            gauge(
-                "overgate_config_generation",
-                "Configurations taken since the start",
-            ),
-            |now| float(now.generation),
-        ),
-        (
-            gauge(
-                "overgate_config_reload_failed",
-                "1 if the last reload was refused",
-            ),
-            |now| f64::from(u8::from(now.reload_failed)),
-        ),
-    ]
-}
-
-fn registered<C>(registry: &Registry, collector: prometheus::Result<C>) -> C
+pub(super) fn registered<C>(registry: &Registry, collector: prometheus::Result<C>) -> C
 where
     C: prometheus::core::Collector + Clone + 'static,
 {

@@ -4,12 +4,14 @@
 mod access_log;
 mod metrics;
 mod outcome;
+mod readings;
 
 use std::sync::Arc;
 
 pub use access_log::{AccessLog, Sink};
-pub use metrics::{Metrics, Readings};
+pub use metrics::Metrics;
 pub use outcome::{Outcome, Stage};
+pub use readings::Readings;
 
 /// Takes outcomes.
 #[derive(Debug, Clone)]

@@ -122,6 +122,9 @@ pub struct Outcome {
     /// Judged, reported, and let through because of `mode = "audit"`.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub audited: bool,
+    /// What each limit that covers it said: `admitted`, `near`, `would-refuse` or `refused`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<(Arc<str>, &'static str)>,
     /// The Overlord that was asked last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub upstream: Option<String>,
@@ -171,6 +174,7 @@ pub(super) mod tests {
             rule: Some("writer".into()),
             findings: Vec::new(),
             audited: false,
+            limits: Vec::new(),
             upstream: Some("127.0.0.1:8090".to_owned()),
             attempts: 1,
             duration: Duration::from_millis(2),

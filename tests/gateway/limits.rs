@@ -149,3 +149,175 @@ async fn invented_names_make_no_series() {
     );
     assert!(metrics.contains("overgate_limiter_keys 1000"));
 }
+
+/// What Druid did not take costs nothing: whether it refused it or was not there.
+#[tokio::test]
+async fn what_druid_does_not_take_is_given_back() {
+    let rig = Rig::with("submission_deadline = \"2s\"", LIMIT).await;
+    let with_id = |id: &str| format!(r#"{{"type":"noop","dataSource":"wiki_a","id":"{id}"}}"#);
+    let status = async |body: String| rig.post("wiki", "/task", body).await.status;
+    assert_eq!(status(with_id("one")).await, 200);
+    // The burst is two: were these counted, the third would be the last.
+    for _ in 0..5 {
+        let again = rig.post("wiki", "/task", with_id("one")).await;
+        assert_eq!(again.status, 400, "{}", again.text());
+        assert_eq!(
+            again.header("RateLimit"),
+            Some("\"submissions\";r=0;t=3600")
+        );
+    }
+    rig.nodes[0].kill().await;
+    for _ in 0..2 {
+        let unreached = rig.post("wiki", "/task", with_id("two")).await;
+        assert_eq!(
+            (unreached.status, unreached.code()),
+            (503, "overgateNoLeader".to_owned())
+        );
+    }
+    rig.nodes[0]
+        .revive(overgate::demo::Role::Leader)
+        .await
+        .expect("its port");
+    assert_eq!(status(with_id("two")).await, 200);
+    assert_eq!(status(with_id("three")).await, 429);
+}
+
+/// What is no submission is counted before it is worked on; those who may not submit are told no
+/// more than to wait.
+#[tokio::test]
+async fn reads_are_counted_before_they_are_worked_on() {
+    let reads = r#"
+[[rate_limit]]
+name = "reads"
+actions = ["read"]
+roles = ["wiki-reader"]
+key = ["principal", "operation"]
+rate = "1/min"
+burst = 2
+"#;
+    let rig = Rig::with("", reads).await;
+    for _ in 0..2 {
+        let unknown = rig.get("viewer", "/task/nobody/status").await;
+        assert_eq!(unknown.status, 404);
+    }
+    rig.nodes[0].record();
+    let refused = rig.get("viewer", "/task/nobody/status").await;
+    assert_eq!(
+        (refused.status, refused.code()),
+        (429, "overgateOverQuota".to_owned())
+    );
+    let told = refused.json();
+    assert_eq!(told["context"]["limit"], serde_json::Value::Null);
+    assert!(
+        told["errorMessage"]
+            .as_str()
+            .expect("text")
+            .starts_with("Too many requests; try again in ")
+    );
+    assert_eq!(refused.header("RateLimit"), None);
+    assert_eq!(refused.header("RateLimit-Policy"), None);
+    let wait: u64 = refused
+        .header("Retry-After")
+        .expect("told")
+        .parse()
+        .expect("seconds");
+    assert!((1..=60).contains(&wait), "{wait}");
+    let asked = rig.nodes[0].received();
+    assert!(
+        asked
+            .iter()
+            .all(|request| !request.target.contains("nobody")),
+        "{asked:?}"
+    );
+    // Another endpoint, another principal.
+    assert_eq!(rig.get("viewer", "/tasks").await.status, 200);
+    assert_eq!(rig.get("wiki", "/task/nobody/status").await.status, 404);
+}
+
+#[tokio::test]
+async fn a_limit_that_is_audited_refuses_nothing_and_counts() {
+    let limits = format!(
+        "{LIMIT}\n[[rate_limit]]\nname = \"shadow\"\nkey = [\"principal\"]\nrate = \"1/h\"\nmode = \"audit\"\n"
+    );
+    let rig = Rig::with("", &limits).await;
+    for name in ["wiki_a", "wiki_b", "wiki_c", "wiki_c"] {
+        assert_eq!(rig.post("wiki", "/task", noop(name)).await.status, 200);
+    }
+    let last = rig.post("wiki", "/task", noop("wiki_c")).await;
+    assert_eq!(last.status, 429);
+    assert_eq!(last.json()["context"]["limit"], "submissions");
+    let metrics = rig.metrics().await;
+    for line in [
+        "overgate_limit_decisions_total{limit=\"shadow\",said=\"near\"} 1",
+        "overgate_limit_decisions_total{limit=\"shadow\",said=\"would-refuse\"} 3",
+        "overgate_limit_decisions_total{limit=\"submissions\",said=\"refused\"} 1",
+        "overgate_limit_decisions_total{limit=\"submissions\",said=\"admitted\"} 3",
+        "overgate_limit_decisions_total{limit=\"submissions\",said=\"near\"} 1",
+    ] {
+        assert!(metrics.contains(line), "{line}\n{metrics}");
+    }
+    let status = crate::support::client::Call::get("/status")
+        .send(rig.admin)
+        .await;
+    let status = status.expect("answered").json();
+    let fullest = &status["fullestBuckets"][0];
+    assert_eq!(
+        fullest["takenPercent"].as_f64().map(f64::round),
+        Some(100.0),
+        "{status}"
+    );
+    let keys: Vec<_> = status["fullestBuckets"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|bucket| (bucket["limit"].as_str(), bucket["key"][0].as_str()))
+        .collect();
+    assert!(
+        keys.contains(&(Some("submissions"), Some("wiki_c"))),
+        "{keys:?}"
+    );
+    assert!(keys.contains(&(Some("shadow"), Some("wiki"))), "{keys:?}");
+}
+
+#[tokio::test]
+async fn slots_are_what_a_submission_will_take() {
+    let slots = r#"
+[[rate_limit]]
+name = "slots"
+cost = "slots"
+rate = "1/h"
+burst = 10
+"#;
+    let rig = Rig::with("", slots).await;
+    let wide = |slots: &str| {
+        format!(
+            r#"{{"type":"compact","dataSource":"wiki_a","ioConfig":{{"type":"compact","inputSpec":{{"type":"interval","interval":"2020/2021"}}}},"tuningConfig":{{"type":"index_parallel","maxNumConcurrentSubTasks":{slots}}}}}"#
+        )
+    };
+    let never = rig.post("wiki", "/task", wide("10")).await;
+    assert_eq!(
+        (never.status, never.code()),
+        (400, "overgateTooManySlots".to_owned())
+    );
+    assert_eq!(never.header("Retry-After"), None, "waiting does not help");
+    let dry = rig.post("wiki", "/task?dryRun=All", wide("7")).await.json();
+    assert_eq!(
+        dry["charges"],
+        serde_json::json!([{"limit": "slots", "cost": 8}])
+    );
+    assert_eq!(dry["admitted"], true);
+    let first = rig.post("wiki", "/task", wide("7")).await;
+    assert_eq!(first.status, 200, "{}", first.text());
+    assert_eq!(
+        first.header("RateLimit-Policy"),
+        Some("\"slots\";q=10;w=36000;qu=\"slots\"")
+    );
+    assert_eq!(first.header("RateLimit"), Some("\"slots\";r=2;t=3600"));
+    let dry = rig.post("wiki", "/task?dryRun=All", wide("2")).await.json();
+    assert_eq!(
+        (&dry["admitted"], &dry["stage"]),
+        (&false.into(), &"quota".into())
+    );
+    assert_eq!(rig.post("wiki", "/task", wide("2")).await.status, 429);
+    assert_eq!(rig.post("wiki", "/task", wide("1")).await.status, 200);
+}

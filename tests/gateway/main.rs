@@ -20,4 +20,5 @@ mod ids;
 mod limits;
 mod lists;
 mod logins;
+mod quotas;
 mod secrets;

@@ -11,7 +11,6 @@ mod word;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use overgate::admission::{Enforcement, Head, Login, Rejection, Snapshot, Step, begin};
@@ -20,7 +19,7 @@ use overgate::druid::{DruidVersion, Owner};
 use overgate::finding::Levels;
 use overgate::json::{Document, Limits};
 use overgate::policy::{self, PolicySet, Role};
-use overgate::quota::{Clock, Limiter};
+use overgate::quota::Charge;
 use overgate::route::{Action, SpecKind};
 use overgate::schema::SchemaSet;
 use overgate::spec::Spec;
@@ -168,7 +167,7 @@ fn snapshot(grants: &[word::Grant], schemas: &Arc<SchemaSet>, major: u16) -> Arc
         schemes: Schemes::default(),
         policies: policies(grants),
         rate_limits: Vec::new(),
-        limiter: Arc::new(Limiter::new(Clock::new(|| Duration::ZERO), 10)),
+        live_quotas: Vec::new(),
         schemas: schemas.clone(),
         json: Limits::default(),
         max_body: 1 << 20,
@@ -185,6 +184,7 @@ fn head(method: &str, target: String, body: Option<&str>) -> Head {
         length: body.map(|body| body.len() as u64),
         content_type: body.map(|_| "application/json".to_owned()),
         is_encoded: false,
+        source: None,
     }
 }
 
@@ -225,6 +225,7 @@ fn drive(
                 Owner::DataSources(names.collect())
             })),
             Step::NeedBody(wait) => wait.supply(Ok(Bytes::from(body.clone().unwrap_or_default()))),
+            Step::NeedCharge(wait) => wait.supply(Ok(Charge::default())),
         };
     }
 }

@@ -135,6 +135,6 @@ pub(super) fn ended(drive: &Drive, stands: bool) -> Option<Check> {
         Rejection::InvalidDocument(_) => Check::Document,
         Rejection::InvalidSpec(_) => Check::Spec,
         Rejection::Review(_) => Check::Review,
-        Rejection::OverQuota(_) => Check::Quota,
+        Rejection::OverQuota { .. } => Check::Quota,
     })
 }

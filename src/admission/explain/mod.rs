@@ -6,18 +6,17 @@ mod check;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 
 pub use check::Check;
 
-use super::{Forward, Head, Login, Rejection, Snapshot, Step, Verdict, begin};
+use super::{Claim, Forward, Head, Login, Rejection, Snapshot, Step, Verdict, begin};
 use crate::caller::Principal;
 use crate::druid::{DataSource, DataSourcePattern, Owner};
 use crate::json::Document;
 use crate::policy::{Reason, Scope};
-use crate::quota::{Clock, Limiter, RateLimit};
+use crate::quota::Charge;
 use crate::route::{Action, BodyUse, Endpoint, Origin, Subject};
 use crate::spec::Spec;
 
@@ -71,8 +70,8 @@ pub struct Explained<'s> {
     pub spec: Option<Spec>,
     /// All that it takes; empty where nothing is authorized beyond the standing.
     pub reasons: Vec<Reason<'s>>,
-    /// The limits that count it; empty if it did not come to that.
-    pub limits: Vec<Arc<RateLimit>>,
+    /// What it draws from its limits; nothing if it did not come to that.
+    pub claim: Claim,
     /// The verdicts for owners that could be, where none was said.
     pub cases: Vec<Case>,
 }
@@ -118,18 +117,14 @@ struct Drive {
     verdict: Verdict,
     questions: Vec<Question>,
     body: Option<usize>,
+    claim: Claim,
 }
 
 fn drive(asked: &Asked, snapshot: &Snapshot, owner: &Supplied) -> Result<Drive, Unanswered> {
-    // Buckets of its own, and full: nobody is charged.
-    let limiter = Limiter::new(Clock::new(|| Duration::ZERO), usize::MAX);
-    let snapshot = Snapshot {
-        limiter: Arc::new(limiter),
-        ..snapshot.clone()
-    };
     let mut questions = Vec::new();
     let mut body = None;
-    let mut step = begin(asked.head.clone(), Arc::new(snapshot));
+    let mut claim = Claim::default();
+    let mut step = begin(asked.head.clone(), Arc::new(snapshot.clone()));
     loop {
         step = match step {
             Step::Done(verdict) => {
@@ -137,6 +132,7 @@ fn drive(asked: &Asked, snapshot: &Snapshot, owner: &Supplied) -> Result<Drive, 
                     verdict: *verdict,
                     questions,
                     body,
+                    claim,
                 });
             }
             Step::NeedPrincipal(wait) => wait.supply(Login::Known(asked.principal.clone())),
@@ -158,6 +154,11 @@ fn drive(asked: &Asked, snapshot: &Snapshot, owner: &Supplied) -> Result<Drive, 
                 }
                 None => return Err(Unanswered::Body(wait.endpoint())),
             },
+            // Nobody is charged.
+            Step::NeedCharge(mut wait) => {
+                claim = wait.take_claim();
+                wait.supply(Ok(Charge::default()))
+            }
         };
     }
 }
@@ -244,18 +245,15 @@ fn tell<'s>(
         ),
         Some(_) | None => Vec::new(),
     };
-    let limits = served.filter(|_| is_reached(Check::Quota));
-    let limits = limits.map(|endpoint| {
-        let limits = snapshot.rate_limits.iter();
-        limits.filter(|limit| limit.counts(endpoint.action))
-    });
+    let counts = is_reached(Check::Quota);
     let Drive {
         verdict,
         questions,
         body,
+        claim,
     } = drive;
     Explained {
-        limits: limits.into_iter().flatten().cloned().collect(),
+        claim: if counts { claim } else { Claim::default() },
         verdict,
         order,
         ended,

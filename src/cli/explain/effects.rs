@@ -19,8 +19,9 @@ pub(super) fn lines(spec: &Spec) -> Vec<String> {
         SpecId::Supervisor(_) | SpecId::None => String::new(),
     };
     let slots = match effects.slots {
-        1 => "1 slot".to_owned(),
-        slots => format!("at most {slots} slots"),
+        Some(1) => "1 slot".to_owned(),
+        Some(slots) => format!("at most {slots} slots"),
+        None => "as many slots as a limit allows: how many cannot be told".to_owned(),
     };
     let names = |list: &[DataSource]| match list {
         [] => "no datasource".to_owned(),

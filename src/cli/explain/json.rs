@@ -4,14 +4,14 @@ use serde_json::{Value, json};
 
 use super::grants::lacks;
 use super::mend::remedy;
-use super::stages::{Outcome, limit_key, stages};
+use super::stages::{Outcome, stages};
 use super::{Answer, Story};
 use crate::admission::{Case, Check, Question};
 use crate::cli::lint::kind_name;
 use crate::druid::{DataSource, Owner};
 use crate::finding::plain;
 use crate::policy::{On, Reason, Standing};
-use crate::quota::RateLimit;
+use crate::quota::{Cost, Draw, Group, Holds, LiveDraw};
 use crate::route::{Action, Subject};
 use crate::spec::{Input, Place, Spec};
 
@@ -49,7 +49,8 @@ pub(super) fn tell(story: &Story<'_>, answer: &Answer) -> String {
         "spec": explained.spec.as_ref().map(spec),
         "reasons": explained.reasons.iter().map(reason).collect::<Vec<Value>>(),
         "findings": trace.findings,
-        "limits": explained.limits.iter().map(|rule| limit(story, rule)).collect::<Vec<Value>>(),
+        "limits": explained.claim.draws.iter().map(limit).collect::<Vec<Value>>(),
+        "quotas": explained.claim.live.iter().map(quota).collect::<Vec<Value>>(),
         "cases": explained.cases.iter().map(case).collect::<Vec<Value>>(),
     });
     // A tree of strings and numbers can always be written.
@@ -154,17 +155,47 @@ fn input(input: &Input) -> Value {
     })
 }
 
-fn limit(story: &Story<'_>, limit: &RateLimit) -> Value {
-    let key = limit_key(story, limit).into_iter();
-    let key: serde_json::Map<String, Value> = key
-        .map(|(part, name)| (part.to_owned(), name.into()))
+fn limit(draw: &Draw) -> Value {
+    let key: serde_json::Map<String, Value> = draw
+        .parts()
+        .map(|(part, name)| (part.name().to_owned(), name.into()))
         .collect();
     json!({
-        "name": &*limit.name,
-        "rate": limit.rate.to_string(),
-        "burst": limit.burst,
+        "name": &*draw.rule.name,
+        "rate": draw.numbers.rate.to_string(),
+        "burst": draw.numbers.burst,
         "key": key,
+        "cost": draw.cost,
+        "mode": mode(draw.holds),
     })
+}
+
+fn quota(draw: &LiveDraw) -> Value {
+    let (per, of) = match &draw.group {
+        Group::All => ("all", None),
+        Group::DataSource(name) => ("datasource", Some(name.as_str())),
+        Group::Role(name) => ("role", Some(&**name)),
+    };
+    let count = match draw.quota.count {
+        Cost::Request => "tasks",
+        Cost::Slots => "slots",
+    };
+    json!({
+        "name": &*draw.quota.name,
+        "per": per,
+        "of": of,
+        "count": count,
+        "max": draw.most,
+        "wants": draw.want,
+        "mode": mode(draw.holds),
+    })
+}
+
+fn mode(holds: Holds) -> &'static str {
+    match holds {
+        Holds::Enforced => "enforce",
+        Holds::Audited => "audit",
+    }
 }
 
 fn case(case: &Case) -> Value {

@@ -42,7 +42,7 @@ pub(super) fn remedy(story: &Story<'_>) -> Option<String> {
             | Rejection::Blocked
             | Rejection::UnknownTask
             | Rejection::UnknownSupervisor
-            | Rejection::OverQuota(_),
+            | Rejection::OverQuota { .. },
         ) => None,
     }
 }

@@ -11,8 +11,6 @@ mod who;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use clap::{Args, ValueEnum, ValueHint};
@@ -28,7 +26,6 @@ use crate::config::{self, LoadError};
 use crate::druid::DataSource;
 use crate::finding::{plain, quote};
 use crate::gateway::Refusal;
-use crate::quota::{Clock, Limiter};
 use crate::server::{chain, snapshot};
 
 /// What a person asks for.
@@ -151,9 +148,8 @@ fn explain(asked: &Asked) -> Result<(String, bool), String> {
     let owner = owner(&asked.owner).map_err(|words| complaint(&words))?;
     let method = http::Method::from_bytes(asked.method.as_bytes())
         .map_err(|_| complaint(&format!("{} is no method", quote(&asked.method))))?;
-    let limiter = Arc::new(Limiter::new(Clock::new(|| Duration::ZERO), 0));
-    let snapshot = snapshot(&config, 0, Schemes::default(), &limiter)
-        .map_err(|error| complaint(&chain(&error)))?;
+    let snapshot =
+        snapshot(&config, 0, Schemes::default()).map_err(|error| complaint(&chain(&error)))?;
     if let Some(words) = stand_in(config.upstream.druid_version, &snapshot.schemas) {
         complain(&words);
     }
@@ -168,6 +164,7 @@ fn explain(asked: &Asked) -> Result<(String, bool), String> {
             length: body.as_ref().map(|body| body.len() as u64),
             content_type: Some("application/json".to_owned()),
             is_encoded: false,
+            source: None,
         },
         principal: principal.clone(),
         owner: owner.clone(),

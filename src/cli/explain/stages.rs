@@ -4,10 +4,10 @@ use super::Story;
 use super::effects::lines as spec_lines;
 use super::grants::{MOST_NEAR, lacks, named, need, waived};
 use crate::admission::{Check, Enforcement, Forward, Question, Rejection, Supplied};
-use crate::druid::{DataSource, Owner};
+use crate::druid::Owner;
 use crate::finding::{Severity, plain, quote};
 use crate::policy::Reason;
-use crate::quota::{KeyPart, RateLimit};
+use crate::quota::{Cost, Draw, Group, Holds, LiveDraw};
 use crate::route::{Action, BodyUse, Disclosure, Endpoint, Origin, Subject};
 
 /// Names that a line lists.
@@ -288,7 +288,8 @@ impl Story<'_> {
 
     fn quota(&self) -> Told {
         let explained = self.explained;
-        if explained.limits.is_empty() {
+        let claim = &explained.claim;
+        if claim.draws.is_empty() && claim.live.is_empty() {
             return Told::none("no limit counts it");
         }
         let is_dry = matches!(
@@ -296,37 +297,56 @@ impl Story<'_> {
             Ok(ref admitted) if matches!(admitted.forward, Forward::DryRun { .. })
         );
         let verb = if is_dry { "would count" } else { "counts" };
-        let line = |limit: &RateLimit| {
-            let key = limit_key(self, limit);
-            let each = match key.is_empty() {
-                true => "for all together".to_owned(),
-                false => {
-                    let parts: Vec<String> = key.iter().map(|(_, name)| quote(name)).collect();
-                    format!("for {}", parts.join(" and "))
-                }
-            };
-            format!(
-                "{} {verb} it {each}: {}, bursts of {}",
-                quote(&limit.name),
-                limit.rate,
-                limit.burst
-            )
-        };
-        Told::all(explained.limits.iter().map(|limit| line(limit)).collect())
+        let rates = claim.draws.iter().map(|draw| rate_line(draw, verb));
+        let quotas = claim.live.iter().map(|draw| quota_line(draw, verb));
+        Told::all(rates.chain(quotas).collect())
     }
 }
 
-/// What a limit counts it for: the parts of its key that are known.
-pub(super) fn limit_key(story: &Story<'_>, limit: &RateLimit) -> Vec<(&'static str, String)> {
-    let counted = story.explained.verdict.trace.counted.as_ref();
-    let part = |part: &KeyPart| match part {
-        KeyPart::DataSource => {
-            let name = counted.map(DataSource::to_string);
-            Some(("datasource", name?))
-        }
-        KeyPart::Principal => Some(("principal", story.principal.name().to_string())),
+fn audited(holds: Holds) -> &'static str {
+    match holds {
+        Holds::Enforced => "",
+        Holds::Audited => "; it is only audited",
+    }
+}
+
+fn rate_line(draw: &Draw, verb: &str) -> String {
+    let parts: Vec<String> = draw.parts().map(|(_, name)| quote(name)).collect();
+    let each = match parts.is_empty() {
+        true => "for all together".to_owned(),
+        false => format!("for {}", parts.join(" and ")),
     };
-    limit.key.iter().filter_map(part).collect()
+    let cost = match (draw.rule.cost, draw.cost) {
+        (Cost::Request, _) => "it".to_owned(),
+        (Cost::Slots, 1) => "its slot".to_owned(),
+        (Cost::Slots, slots) => format!("its {slots} slots"),
+    };
+    format!(
+        "{} {verb} {cost} {each}: {}, bursts of {}{}",
+        quote(&draw.rule.name),
+        draw.numbers.rate,
+        draw.numbers.burst,
+        audited(draw.holds)
+    )
+}
+
+fn quota_line(draw: &LiveDraw, verb: &str) -> String {
+    let each = match &draw.group {
+        Group::All => "among all".to_owned(),
+        Group::DataSource(name) => format!("among those of {}", quote(name.as_str())),
+        Group::Role(name) => format!("among those of the role {}", quote(name)),
+    };
+    let unit = match draw.quota.count {
+        Cost::Request => "live tasks",
+        Cost::Slots => "slots of live tasks",
+    };
+    format!(
+        "{} {verb} {} {each}: at most {} {unit}{}",
+        quote(&draw.quota.name),
+        draw.want,
+        draw.most,
+        audited(draw.holds)
+    )
 }
 
 /// A need with the grant that serves it, or with those that came near.

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 use crate::admission::{BodyProblem, Rejection};
 use crate::finding::Finding;
-use crate::quota::RateLimit;
+use crate::quota::{Cost, Numbers, RateLimit};
 use crate::telemetry::Stage;
 use crate::upstream::{Failure, NoMemory};
 
@@ -33,6 +33,19 @@ pub(super) struct Problem {
     pub(super) stage: Stage,
     /// The request's body was not read to its end.
     pub(super) closes: bool,
+    /// What became of the request at the Overlord.
+    pub(super) fate: Fate,
+}
+
+/// What became of a request at the Overlord, for what its limits took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It was not sent, or came before anything was executed.
+    Unreached,
+    /// It was refused there.
+    Refused,
+    /// It may have been taken.
+    Unknown,
 }
 
 /// What a client is told of a rejection.
@@ -80,7 +93,13 @@ impl Problem {
             headers: Vec::new(),
             stage,
             closes: false,
+            fate: Fate::Refused,
         }
+    }
+
+    fn fate(mut self, fate: Fate) -> Problem {
+        self.fate = fate;
+        self
     }
 
     fn header(mut self, name: HeaderName, value: impl AsRef<str>) -> Problem {
@@ -180,7 +199,7 @@ impl Problem {
 
     /// The Overlord could not be asked, or its answer could not be handed on.
     pub(super) fn upstream(failure: &Failure, may_be_accepted: bool) -> Problem {
-        match failure {
+        let problem = match failure {
             Failure::NoLeader => Problem::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "overgateNoLeader",
@@ -214,7 +233,27 @@ impl Problem {
             Failure::Login => Problem::upstream_login(),
             Failure::NoMemory => BodyProblem::from(NoMemory).into(),
             Failure::TooLarge | Failure::Unexpected => Problem::unexpected_answer(),
-        }
+        };
+        problem.fate(match failure {
+            Failure::NoLeader => Fate::Unreached,
+            Failure::Login => Fate::Refused,
+            Failure::Lost(_)
+            | Failure::Late
+            | Failure::NoMemory
+            | Failure::TooLarge
+            | Failure::Unexpected => Fate::Unknown,
+        })
+    }
+
+    /// The tasks that live cannot be counted, and a quota wants them counted.
+    pub(super) fn uncounted() -> Problem {
+        Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "overgateUncounted",
+            Stage::Quota,
+            "The live tasks cannot be counted at the moment, so no more are admitted; try again",
+        )
+        .retry_after(Duration::from_secs(5))
     }
 
     pub(super) fn unexpected_answer() -> Problem {
@@ -263,17 +302,27 @@ pub(super) fn seconds(time: Duration) -> u64 {
     (time.as_secs() + u64::from(time.subsec_nanos() > 0)).max(1)
 }
 
-/// `RateLimit-Policy` and `RateLimit`, as draft-ietf-httpapi-ratelimit-headers defines them.
-pub(super) fn rate_limit_fields(rule: &RateLimit, remaining: u32, reset: u64) -> (String, String) {
+/// `RateLimit-Policy` and `RateLimit`, as draft-ietf-httpapi-ratelimit-headers-10 defines them.
+pub(super) fn rate_limit_fields(
+    rule: &RateLimit,
+    numbers: &Numbers,
+    remaining: u32,
+    reset: Duration,
+) -> (String, String) {
     let name: String = rule
         .name
         .chars()
-        .filter(|c| c.is_ascii_graphic() && *c != '"' && *c != '\\')
+        .filter(|c| (c.is_ascii_graphic() || *c == ' ') && *c != '"' && *c != '\\')
         .collect();
-    let window = seconds(rule.rate.interval().saturating_mul(rule.burst.get()));
+    let window = seconds(numbers.fills_in());
+    let unit = match rule.cost {
+        // The unit that is meant without one.
+        Cost::Request => "",
+        Cost::Slots => ";qu=\"slots\"",
+    };
     (
-        format!("\"{name}\";q={};w={window}", rule.burst),
-        format!("\"{name}\";r={remaining};t={reset}"),
+        format!("\"{name}\";q={};w={window}{unit}", numbers.burst),
+        format!("\"{name}\";r={remaining};t={}", seconds(reset)),
     )
 }
 

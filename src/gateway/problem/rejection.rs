@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use http::{HeaderName, StatusCode, header};
+use serde_json::{Value, json};
 
 use super::{Problem, rate_limit_fields, seconds, sentence};
 use crate::admission::{BodyProblem, Rejection};
@@ -10,7 +11,7 @@ use crate::caller::Schemes;
 use crate::druid::DataSource;
 use crate::finding::{Finding, quote};
 use crate::policy::Unmet;
-use crate::quota::OverQuota;
+use crate::quota::{Cost, LiveOver, Over, OverQuota};
 use crate::route::Action;
 use crate::telemetry::Stage;
 
@@ -144,29 +145,97 @@ impl From<Rejection> for Problem {
                 summary(&findings),
             )
             .findings(findings),
-            Rejection::OverQuota(over) => over.into(),
+            Rejection::OverQuota { over, may_know } => over_quota(over, may_know),
         }
     }
 }
 
-impl From<OverQuota> for Problem {
-    fn from(over: OverQuota) -> Problem {
-        let wait = seconds(over.retry_after);
-        let message = format!(
-            "The limit `{}` allows {} with bursts of {}; try again in {wait} s",
-            over.rule.name, over.rule.rate, over.rule.burst
-        );
-        let (policy, state) = rate_limit_fields(&over.rule, 0, wait);
-        Problem::new(
-            StatusCode::TOO_MANY_REQUESTS,
-            "overgateOverQuota",
-            Stage::Quota,
-            message,
-        )
-        .context("limit", &*over.rule.name)
-        .retry_after(over.retry_after)
-        .header(HeaderName::from_static("ratelimit-policy"), policy)
-        .header(HeaderName::from_static("ratelimit"), state)
+/// When something has ended, it may be asked again: nobody knows when that is.
+const UNTIL_SOMETHING_ENDS: Duration = Duration::from_secs(10);
+
+fn over_quota(over: OverQuota, may_know: bool) -> Problem {
+    let OverQuota { rule, why, said: _ } = over;
+    let new = |status, code, message: String| {
+        let problem = Problem::new(status, code, Stage::Quota, message);
+        match may_know {
+            true => problem.context("limit", &*rule),
+            false => problem,
+        }
+    };
+    let too_many = StatusCode::TOO_MANY_REQUESTS;
+    match why {
+        Over::Rate {
+            rule: limit,
+            numbers,
+            retry_after,
+        } => {
+            let wait = seconds(retry_after);
+            let code = "overgateOverQuota";
+            if !may_know {
+                let message = format!("Too many requests; try again in {wait} s");
+                return new(too_many, code, message).retry_after(retry_after);
+            }
+            let unit = match limit.cost {
+                Cost::Request => "",
+                Cost::Slots => " slots",
+            };
+            let message = format!(
+                "The limit `{rule}` allows {}{unit} with bursts of {}; try again in {wait} s",
+                numbers.rate, numbers.burst
+            );
+            let (policy, state) = rate_limit_fields(&limit, &numbers, 0, retry_after);
+            new(too_many, code, message)
+                .retry_after(retry_after)
+                .header(HeaderName::from_static("ratelimit-policy"), policy)
+                .header(HeaderName::from_static("ratelimit"), state)
+        }
+        Over::TooMuch { count, cost, most } => {
+            let unit = match count {
+                Cost::Request => "tasks",
+                Cost::Slots => "slots",
+            };
+            new(
+                StatusCode::BAD_REQUEST,
+                "overgateTooManySlots",
+                format!(
+                    "It would take {cost} {unit}, and the limit `{rule}` never allows more than {most} at once: ask for fewer (`maxNumConcurrentSubTasks`, `maxNumWorkers`, `taskCount`, `replicas`)"
+                ),
+            )
+        }
+        Over::Live(live) => {
+            let LiveOver {
+                count,
+                used,
+                most,
+                want,
+                shares,
+            } = live;
+            let (unit, live) = match count {
+                Cost::Request => ("tasks", "live"),
+                Cost::Slots => ("slots", "are taken"),
+            };
+            let message = format!(
+                "The quota `{rule}` allows {most} {unit} at once: {used} {live}, and this would be {want} more; try again when some have ended"
+            );
+            let by: Vec<Value> = shares
+                .into_iter()
+                .map(|share| {
+                    let datasource = share.datasource.map(|name| name.to_string());
+                    json!({
+                        "datasource": datasource,
+                        "type": share.task_type,
+                        "inUse": share.used,
+                    })
+                })
+                .collect();
+            new(too_many, "overgateTooManyLive", message)
+                .context("inUse", used)
+                .context("max", most)
+                .context("wanted", want)
+                .context("by", by)
+                .retry_after(UNTIL_SOMETHING_ENDS)
+        }
+        Over::Uncounted => Problem::uncounted(),
     }
 }
 

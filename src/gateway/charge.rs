@@ -1,0 +1,216 @@
+//! Asks the limits, and settles with them once the answer is known.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::exchange::{Gateway, Record};
+use super::generation::{Due, Generation};
+use super::problem::{Fate, Problem};
+use crate::admission::{AwaitingCharge, Claim, Step};
+use crate::quota::{Charge, Full, Limiter, LiveDraw, LiveHold, Occupies, Over, OverQuota, Said};
+use crate::telemetry::Stage;
+use crate::upstream::{Failure, Trail};
+
+/// What a request was charged, until it is settled.
+#[derive(Debug)]
+pub(super) struct Account {
+    limiter: Arc<Limiter>,
+    charge: Charge,
+}
+
+impl Account {
+    /// A read costs the Overlord as much when it ends as an error; what would change something
+    /// costs nothing when Druid does not take it.
+    fn settle(self, gives_back: bool, task: Option<&str>) {
+        let Account { limiter, charge } = self;
+        if gives_back {
+            limiter.give_back(&charge);
+        }
+        match (charge.live, gives_back) {
+            (Some(hold), true) => hold.release(),
+            (Some(hold), false) => hold.answered(task.map(str::to_owned)),
+            (None, _) => {}
+        }
+    }
+}
+
+impl Record<'_> {
+    /// The answer is about to be written: what was charged is settled, so that a client that asks
+    /// again at once finds it so.
+    pub(super) fn settle(&mut self, fate: Option<Fate>) {
+        let Some(account) = self.account.take() else {
+            return;
+        };
+        let is_read = self.outcome.action == "read";
+        let was_forwarded = matches!(self.outcome.stage, Stage::Upstream | Stage::Done);
+        let gives_back = was_forwarded
+            && match fate {
+                Some(Fate::Unreached) => true,
+                Some(Fate::Refused) => !is_read,
+                Some(Fate::Unknown) => false,
+                // Druid's own answer.
+                None => !is_read && self.outcome.status >= 400,
+            };
+        account.settle(gives_back, self.outcome.subject.as_deref());
+    }
+}
+
+impl Gateway {
+    /// Asks what a request draws from.
+    pub(super) async fn charge(
+        &self,
+        mut wait: Box<AwaitingCharge>,
+        generation: &Generation,
+        due: Due,
+        record: &mut Record<'_>,
+    ) -> Result<Step, Problem> {
+        let Claim {
+            draws,
+            live,
+            occupies,
+            is_dry,
+        } = wait.take_claim();
+        let mut said = Vec::new();
+        let mut hold = None;
+        if let (Some(occupies), false) = (occupies, live.is_empty()) {
+            let place = Place {
+                draws: &live,
+                occupies: &occupies,
+                is_dry,
+            };
+            match self
+                .place(&place, generation, due.by(wait.action()), record)
+                .await
+            {
+                Ok((held, would)) => {
+                    let admitted = live.iter().map(|draw| &draw.quota.name);
+                    said.extend(admitted.map(|name| {
+                        let said = match would.contains(name) {
+                            true => Said::WouldRefuse,
+                            false => Said::Admitted,
+                        };
+                        (name.clone(), said)
+                    }));
+                    hold = held;
+                }
+                Err(Refused::Over(over)) => return Ok(wait.supply(Err(over))),
+                Err(Refused::Unasked(problem)) => {
+                    record.learn(wait.into_trace());
+                    return Err(*problem);
+                }
+            }
+        }
+        let charged = match is_dry {
+            true => self.limiter.look(draws),
+            false => self.limiter.take(draws, wait.principal()),
+        };
+        match charged {
+            Ok(mut charge) => {
+                charge.said.append(&mut said);
+                charge.live = hold;
+                Ok(wait.supply(Ok(charge)))
+            }
+            Err(over) => {
+                if let Some(hold) = hold {
+                    hold.release();
+                }
+                Ok(wait.supply(Err(over)))
+            }
+        }
+    }
+
+    /// Takes what was charged into the record's account.
+    pub(super) fn owes(&self, charge: Charge, record: &mut Record<'_>) {
+        record.account = Some(Account {
+            limiter: self.limiter.clone(),
+            charge,
+        });
+    }
+
+    async fn place(
+        &self,
+        place: &Place<'_>,
+        generation: &Generation,
+        deadline: Instant,
+        record: &mut Record<'_>,
+    ) -> Result<(Option<LiveHold>, Vec<Arc<str>>), Refused> {
+        let list = &generation.live;
+        let begun = Instant::now();
+        let mut trail = Trail::default();
+        let counted = list.count(deadline, &mut trail).await;
+        if trail.attempts > 0 {
+            record.upstream(trail, generation.overlords.nodes(), begun.elapsed());
+        }
+        match counted {
+            Ok(()) => {}
+            Err(failure @ Failure::NoLeader) => {
+                return Err(Refused::Unasked(Box::new(Problem::upstream(
+                    &failure, false,
+                ))));
+            }
+            Err(failure) => {
+                tracing::warn!(error = %failure, "the live tasks cannot be counted");
+                return Err(Refused::Unasked(Box::new(Problem::uncounted())));
+            }
+        }
+        let first = place.take(generation);
+        let Err(full) = first else {
+            return first.map_err(Refused::from);
+        };
+        // Nobody is refused for what has ended.
+        let begun = Instant::now();
+        let mut trail = Trail::default();
+        let is_newer = list.count_to_refuse(deadline, &mut trail).await;
+        if trail.attempts > 0 {
+            record.upstream(trail, generation.overlords.nodes(), begun.elapsed());
+        }
+        match is_newer {
+            true => place.take(generation).map_err(Refused::from),
+            false => Err(full.into()),
+        }
+    }
+}
+
+/// What is wanted among the live tasks.
+struct Place<'a> {
+    draws: &'a [LiveDraw],
+    occupies: &'a Occupies,
+    is_dry: bool,
+}
+
+enum Refused {
+    Over(OverQuota),
+    Unasked(Box<Problem>),
+}
+
+impl Place<'_> {
+    fn take(&self, generation: &Generation) -> Result<(Option<LiveHold>, Vec<Arc<str>>), Full> {
+        let tasks = generation.live.tasks();
+        if self.is_dry {
+            tasks.look(self.draws, self.occupies)?;
+            return Ok((None, Vec::new()));
+        }
+        let (hold, would) = tasks.hold(self.draws, self.occupies.clone())?;
+        Ok((Some(hold), would))
+    }
+}
+
+impl From<Full> for Refused {
+    fn from((rule, over): Full) -> Refused {
+        let why = match over {
+            None => Over::Uncounted,
+            Some(over) if over.want > over.most => Over::TooMuch {
+                count: over.count,
+                cost: over.want,
+                most: over.most,
+            },
+            Some(over) => Over::Live(over),
+        };
+        Refused::Over(OverQuota {
+            said: vec![(rule.clone(), Said::Refused)],
+            rule,
+            why,
+        })
+    }
+}

@@ -1,0 +1,342 @@
+//! The count of live tasks: the last list, and the admissions that it does not show yet.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::{Group, LiveDraw, LiveOver, LiveTask, Occupies, Share};
+use crate::druid::DataSource;
+use crate::quota::{Clock, Cost, Holds};
+
+/// Admissions that wait for a list to show them. More are not admitted.
+const MOST_PENDING: usize = 100_000;
+
+/// A supervisor has started its tasks by then, and the list shows them.
+const SETTLES: Duration = Duration::from_secs(60);
+
+/// Users of a quota that a refusal names.
+const MOST_SHARES: usize = 10;
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Tally {
+    tasks: u32,
+    slots: u32,
+}
+
+impl Tally {
+    fn add(&mut self, tasks: u32, slots: u32) {
+        self.tasks = self.tasks.saturating_add(tasks);
+        self.slots = self.slots.saturating_add(slots);
+    }
+
+    fn of(self, count: Cost) -> u32 {
+        match count {
+            Cost::Request => self.tasks,
+            Cost::Slots => self.slots,
+        }
+    }
+}
+
+/// An admission that no list has shown yet.
+#[derive(Debug)]
+struct Pending {
+    occupies: Occupies,
+    /// When Druid answered, and the id of the task.
+    answered: Option<(Duration, Option<String>)>,
+}
+
+type Tallies = HashMap<Option<DataSource>, HashMap<String, Tally>>;
+
+#[derive(Debug, Default)]
+struct State {
+    listed: Tallies,
+    /// When the list that is counted was asked for.
+    asked: Option<Duration>,
+    /// Slots of live tasks that were admitted here, by id.
+    declared: HashMap<String, u32>,
+    pending: BTreeMap<u64, Pending>,
+    next: u64,
+}
+
+/// The tasks that live. Outlives a configuration, as long as the Overlords are the same.
+#[derive(Debug)]
+pub struct LiveTasks {
+    clock: Clock,
+    state: Mutex<State>,
+}
+
+/// The name of the quota that has no room, and what is in use, if that is counted.
+pub type Full = (Arc<str>, Option<LiveOver>);
+
+/// A submission's place among the live tasks, from its admission to Druid's answer.
+#[derive(Debug)]
+#[must_use]
+pub struct LiveHold {
+    tasks: Arc<LiveTasks>,
+    number: u64,
+    is_settled: bool,
+}
+
+impl LiveTasks {
+    /// Nothing is known yet.
+    pub fn new(clock: Clock) -> Arc<LiveTasks> {
+        Arc::new(LiveTasks {
+            clock,
+            state: Mutex::default(),
+        })
+    }
+
+    /// The time, to be handed to [`LiveTasks::saw`] with the list that is asked for now.
+    pub fn now(&self) -> Duration {
+        self.clock.now()
+    }
+
+    /// How old the list is that is counted. `None`: there was none yet.
+    pub fn age(&self) -> Option<Duration> {
+        let asked = self.lock().asked?;
+        Some(self.clock.now().saturating_sub(asked))
+    }
+
+    /// Tasks and slots that are counted now, and admissions that no list has shown yet.
+    pub fn counted(&self) -> (u32, u32, usize) {
+        let state = self.lock();
+        let mut all = Tally::default();
+        for tally in state.listed.values().flat_map(HashMap::values) {
+            all.add(tally.tasks, tally.slots);
+        }
+        (all.tasks, all.slots, state.pending.len())
+    }
+
+    /// Takes note of a list that was asked for at `asked`.
+    pub fn saw(&self, asked: Duration, tasks: &[LiveTask]) {
+        let mut state = self.lock();
+        if state.asked.is_some_and(|newer| newer >= asked) {
+            return;
+        }
+        let ids: HashSet<&str> = tasks.iter().map(|task| task.id.as_str()).collect();
+        let State {
+            pending, declared, ..
+        } = &mut *state;
+        // What was answered before the list was asked for is in it, or has ended.
+        pending.retain(|_, admitted| match &admitted.answered {
+            Some((at, _)) if admitted.occupies.is_supervisor => asked.saturating_sub(*at) < SETTLES,
+            Some((at, id)) if *at <= asked => {
+                // Of what cannot be told the list tells how much it takes.
+                let slots = Some(admitted.occupies.slots).filter(|slots| *slots != u32::MAX);
+                if let (Some(id), Some(slots)) = (id, slots)
+                    && ids.contains(id.as_str())
+                {
+                    declared.insert(id.clone(), slots);
+                }
+                false
+            }
+            Some(_) | None => true,
+        });
+        declared.retain(|id, _| ids.contains(id.as_str()));
+        let mut shown: HashMap<&str, u32> = HashMap::new();
+        let head = |task: &LiveTask| task.group == task.id || !ids.contains(task.group.as_str());
+        for task in tasks.iter().filter(|task| !head(task)) {
+            *shown.entry(task.group.as_str()).or_default() += 1;
+        }
+        let mut listed = Tallies::new();
+        for task in tasks {
+            let (count, slots) = if head(task) {
+                // What it said it would take and has not taken yet.
+                let subtasks = shown.get(task.id.as_str()).copied().unwrap_or_default();
+                let said = state.declared.get(&task.id).copied().unwrap_or(1);
+                (1, said.saturating_sub(subtasks).max(1))
+            } else {
+                (0, 1)
+            };
+            listed
+                .entry(task.datasource.parse().ok())
+                .or_default()
+                .entry(task.task_type.clone())
+                .or_default()
+                .add(count, slots);
+        }
+        state.listed = listed;
+        state.asked = Some(asked);
+    }
+
+    /// A place for a submission, if every quota has room for it. The second value names the quotas
+    /// that are audited and have none.
+    ///
+    /// # Errors
+    /// The name of the quota that has no room, and what is in use.
+    pub fn hold(
+        self: &Arc<Self>,
+        draws: &[LiveDraw],
+        occupies: Occupies,
+    ) -> Result<(LiveHold, Vec<Arc<str>>), Full> {
+        let mut state = self.lock();
+        let would = state.room(draws, &occupies)?;
+        if let (Some(first), true) = (draws.first(), state.pending.len() >= MOST_PENDING) {
+            return Err((first.quota.name.clone(), None));
+        }
+        let number = state.next;
+        state.next += 1;
+        let pending = Pending {
+            occupies,
+            answered: None,
+        };
+        state.pending.insert(number, pending);
+        let hold = LiveHold {
+            tasks: self.clone(),
+            number,
+            is_settled: false,
+        };
+        Ok((hold, would))
+    }
+
+    /// What [`LiveTasks::hold`] would say.
+    ///
+    /// # Errors
+    /// The name of the quota that has no room, and what is in use.
+    pub fn look(&self, draws: &[LiveDraw], occupies: &Occupies) -> Result<(), Full> {
+        self.lock().room(draws, occupies).map(drop)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn room(&self, draws: &[LiveDraw], occupies: &Occupies) -> Result<Vec<Arc<str>>, Full> {
+        let mut would = Vec::new();
+        for draw in draws {
+            let shares = self.shares(draw);
+            let own = shares.iter().find(|share| {
+                occupies.is_supervisor
+                    && share.datasource == occupies.datasource
+                    && share.task_type == occupies.task_type
+            });
+            let want = draw.want.saturating_sub(own.map_or(0, |own| own.used));
+            let used = shares
+                .iter()
+                .fold(0_u32, |sum, share| sum.saturating_add(share.used));
+            if used.saturating_add(want) <= draw.most {
+                continue;
+            }
+            match draw.holds {
+                Holds::Audited => would.push(draw.quota.name.clone()),
+                Holds::Enforced => {
+                    let over = LiveOver {
+                        count: draw.quota.count,
+                        used,
+                        most: draw.most,
+                        // More than ever may live, whatever does now?
+                        want: if draw.want > draw.most {
+                            draw.want
+                        } else {
+                            want
+                        },
+                        shares: shares.into_iter().take(MOST_SHARES).collect(),
+                    };
+                    return Err((draw.quota.name.clone(), Some(over)));
+                }
+            }
+        }
+        Ok(would)
+    }
+
+    /// What lives of a draw's group, the largest part first.
+    fn shares(&self, draw: &LiveDraw) -> Vec<Share> {
+        let quota = &draw.quota;
+        let mut parts: HashMap<(Option<&DataSource>, &str), u32> = HashMap::new();
+        let mut add = |datasource, task_type, used: u32| {
+            let part = parts.entry((datasource, task_type)).or_default();
+            *part = part.saturating_add(used);
+        };
+        let listed: Vec<_> = match &draw.group {
+            Group::DataSource(own) => {
+                let own = Some(own.clone());
+                self.listed.get_key_value(&own).into_iter().collect()
+            }
+            Group::All | Group::Role(_) => self.listed.iter().collect(),
+        };
+        for (datasource, types) in listed {
+            if !draw.counts(datasource.as_ref()) {
+                continue;
+            }
+            for (task_type, tally) in types {
+                if quota.counts_type(task_type) {
+                    add(datasource.as_ref(), task_type, tally.of(quota.count));
+                }
+            }
+        }
+        let admitted = self.pending.values().map(|pending| &pending.occupies);
+        let (levels, more): (Vec<&Occupies>, _) = admitted
+            .filter(|occupies| {
+                draw.counts(occupies.datasource.as_ref()) && quota.counts_type(&occupies.task_type)
+            })
+            .partition(|occupies| occupies.is_supervisor);
+        for (occupies, is_level) in more
+            .into_iter()
+            .map(|occupies: &Occupies| (occupies, false))
+            .chain(levels.into_iter().map(|occupies| (occupies, true)))
+        {
+            let own = match quota.count {
+                Cost::Request => occupies.tasks,
+                Cost::Slots => occupies.slots,
+            };
+            let own = own.min(draw.most);
+            let key = (occupies.datasource.as_ref(), occupies.task_type.as_str());
+            let part = parts.entry(key).or_default();
+            *part = match is_level {
+                true => own.max(*part),
+                false => part.saturating_add(own),
+            };
+        }
+        let mut shares: Vec<Share> = parts
+            .into_iter()
+            .filter(|(_, used)| *used > 0)
+            .map(|((datasource, task_type), used)| Share {
+                datasource: datasource.cloned(),
+                task_type: task_type.to_owned(),
+                used,
+            })
+            .collect();
+        shares.sort_unstable_by(|left, right| {
+            let by_name =
+                || (&left.datasource, &left.task_type).cmp(&(&right.datasource, &right.task_type));
+            right.used.cmp(&left.used).then_with(by_name)
+        });
+        shares
+    }
+}
+
+impl LiveHold {
+    /// Druid has answered, or may have taken it: it is counted until a list that is asked for from
+    /// now on has come. With its `id`, its slots are counted as long as it lives.
+    pub fn answered(mut self, id: Option<String>) {
+        self.settle(id);
+    }
+
+    /// Druid has not taken it.
+    pub fn release(mut self) {
+        self.is_settled = true;
+        self.tasks.lock().pending.remove(&self.number);
+    }
+
+    fn settle(&mut self, id: Option<String>) {
+        self.is_settled = true;
+        let now = self.tasks.clock.now();
+        if let Some(pending) = self.tasks.lock().pending.get_mut(&self.number) {
+            pending.answered = Some((now, id));
+        }
+    }
+}
+
+/// Whatever became of it: it may live.
+impl Drop for LiveHold {
+    fn drop(&mut self) {
+        if !self.is_settled {
+            self.settle(None);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
