@@ -17,7 +17,7 @@
 //! | reading: what does the request say? | [`route`], [`certificate`], [`caller`], [`spec`] | words |
 //! | judging | [`schema`], [`policy`], [`quota`], [`disclosure`] | the above, not each other |
 //! | deciding | [`admission`]: the one pipeline, every check in its order | the above |
-//! | edges | [`config`], [`identity`], [`upstream`], [`telemetry`] | the above, not each other |
+//! | edges | [`config`], [`identity`], [`upstream`], [`store`], [`telemetry`] | the above, not each other |
 //! | shell | [`listener`], [`gateway`], [`admin`], [`demo`] | the above, and Pingora |
 //! | doors | [`server`], [`cli`] | everything |
 //!
@@ -47,5 +47,6 @@ pub mod route;
 pub mod schema;
 pub mod server;
 pub mod spec;
+pub mod store;
 pub mod telemetry;
 pub mod upstream;

@@ -57,6 +57,9 @@ fn the_reference_shows_every_key() {
     let issuer = issuer.replace("# ", "");
     let issuer: Vec<&str> = issuer.lines().filter(is_key).collect();
     // So is the quota.
+    let (after, store) = after.split_once("# [store]\n").expect("shown");
+    let store = store.replace("# ", "");
+    let store: Vec<&str> = store.lines().filter(is_key).collect();
     let (after, quota) = after.split_once("# [[quota]]\n").expect("shown");
     let quota = quota.replace("# ", "");
     let quota: Vec<&str> = quota.lines().filter(is_key).collect();
@@ -79,12 +82,18 @@ fn the_reference_shows_every_key() {
         // The file has this user.
         .replace("name = \"etl\"", "name = \"other\"");
     let text = format!(
-        "{text}\n[[issuer]]\n{}\n[[quota]]\n{quota}\n",
-        issuer.join("\n")
+        "{text}\n[[issuer]]\n{}\n[[quota]]\n{quota}\n[store]\n{}\n",
+        issuer.join("\n"),
+        store.join("\n")
     );
     let all = read(&text).expect("good");
+    let store = all.store.as_ref().expect("shown");
+    assert!(store.tls && store.ca.is_some() && store.credentials.is_some());
     assert_eq!(all.rate_limits[0].overrides.len(), 1);
-    assert_eq!(all.rate_limits[0].roles, ["wiki-writer".into()]);
+    assert_eq!(
+        all.rate_limits[0].roles,
+        [std::sync::Arc::<str>::from("wiki-writer")]
+    );
     let [quota, more] = all.quotas.as_slice() else {
         panic!("{:?}", all.quotas)
     };

@@ -187,6 +187,7 @@ fn status(readings: &Readings, fullest: Vec<Fullness>) -> Response<Full<Bytes>> 
         "connections": readings.connections,
         "limiterKeys": readings.limiter_keys,
         "limiterOverflowed": readings.limiter_overflowed,
+        "storeAnswers": readings.store,
         "fullestBuckets": buckets,
         "liveTasks": {
             "tasks": readings.live_tasks,

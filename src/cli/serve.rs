@@ -50,7 +50,8 @@ pub(super) fn run(config: &Path) -> ExitCode {
                 | StartError::AdminNeedsToken(_)
                 | StartError::Issuer(_)
                 | StartError::Tls(_)
-                | StartError::Trust(_) => ExitCode::from(UNUSABLE),
+                | StartError::Trust(_)
+                | StartError::Store(_) => ExitCode::from(UNUSABLE),
                 StartError::Schema(_)
                 | StartError::Listen { .. }
                 | StartError::AccessLog { .. }

@@ -14,6 +14,7 @@ mod reload;
 mod roles;
 mod secret;
 mod sections;
+mod store;
 mod table;
 mod tls;
 mod units;
@@ -21,6 +22,7 @@ mod users;
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,6 +73,8 @@ pub struct Config {
     pub rate_limits: Vec<Arc<RateLimit>>,
     /// How many at once.
     pub quotas: Vec<Arc<LiveQuota>>,
+    /// Where gateways keep their limits together, if they do.
+    pub store: Option<Store>,
 }
 
 /// Enforce, or judge and report only.
@@ -174,6 +178,38 @@ pub struct UpstreamCredentials {
     pub username: String,
     /// Its password.
     pub password: Secret,
+}
+
+/// `[store]`
+#[derive(Debug, Clone, PartialEq)]
+pub struct Store {
+    /// `rediss`, not `redis`.
+    pub tls: bool,
+    /// A name or an address (IPv6 without brackets).
+    pub host: String,
+    /// The port.
+    pub port: u16,
+    /// The database's number.
+    pub database: u16,
+    /// The login.
+    pub credentials: Option<UpstreamCredentials>,
+    /// Certificates of authorities (PEM).
+    pub ca: Option<Secret>,
+    /// What decides while it does not answer.
+    pub fallback: Fallback,
+    /// Gateways that share it.
+    pub gateways: NonZeroU32,
+    /// What the names of all that is kept there begin with.
+    pub prefix: String,
+}
+
+/// What decides while the store does not answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fallback {
+    /// Each gateway its share of the limits.
+    Local,
+    /// Nobody: what a limit covers is refused.
+    Deny,
 }
 
 /// `[validation]`
@@ -316,9 +352,12 @@ impl Config {
         let own = self.listener.tls.as_ref();
         let pair = self.upstream.tls.certificate.as_ref();
         let login = self.upstream.credentials.as_ref();
+        let store = self.store.as_ref();
         let secrets = [
             self.admin.token.as_ref(),
             login.map(|login| &login.password),
+            store.and_then(|store| Some(&store.credentials.as_ref()?.password)),
+            store.and_then(|store| store.ca.as_ref()),
         ];
         [
             own.map(|tls| &tls.certificate),

@@ -11,6 +11,7 @@ use super::issuers::issuers;
 use super::limits::limits;
 use super::roles::roles;
 use super::secret::filled;
+use super::store::store;
 use super::table::{Report, Table};
 use super::tls;
 use super::units::{duration, size};
@@ -74,6 +75,7 @@ pub(super) fn read(text: &str, purpose: Purpose<'_>) -> Result<Config, Vec<Probl
     let (users, htpasswd) = users(&root, &roles, serves.then_some(resolve), asks);
     let issuers = issuers(&root, &roles, serves.then_some(&secrets));
     let (rate_limits, quotas) = limits(&root, &roles);
+    let store = store(root.table("store"), &secrets);
     root.finish();
     let problems = report.into_problems();
     if !problems.is_empty() {
@@ -93,6 +95,7 @@ pub(super) fn read(text: &str, purpose: Purpose<'_>) -> Result<Config, Vec<Probl
         roles,
         rate_limits,
         quotas,
+        store,
     })
 }
 
@@ -168,7 +171,11 @@ fn listener(table: Table<'_, '_>) -> Listener {
     read
 }
 
-fn secret(table: &Table<'_, '_>, key: &'static str, resolve: Resolve<'_>) -> Option<Secret> {
+pub(super) fn secret(
+    table: &Table<'_, '_>,
+    key: &'static str,
+    resolve: Resolve<'_>,
+) -> Option<Secret> {
     table.parsed(key, |reference| {
         resolve(reference).map(|value| Secret::new(reference, value))
     })

@@ -8,7 +8,10 @@ use super::exchange::{Gateway, Record};
 use super::generation::{Due, Generation};
 use super::problem::{Fate, Problem};
 use crate::admission::{AwaitingCharge, Claim, Step};
-use crate::quota::{Charge, Full, Limiter, LiveDraw, LiveHold, Occupies, Over, OverQuota, Said};
+use crate::quota::{
+    Charge, Draw, Full, Holds, Keeper, Limiter, LiveDraw, LiveHold, Occupies, Over, OverQuota, Said,
+};
+use crate::store::Store;
 use crate::telemetry::Stage;
 use crate::upstream::{Failure, Trail};
 
@@ -16,6 +19,7 @@ use crate::upstream::{Failure, Trail};
 #[derive(Debug)]
 pub(super) struct Account {
     limiter: Arc<Limiter>,
+    store: Option<Arc<Store>>,
     charge: Charge,
 }
 
@@ -23,9 +27,16 @@ impl Account {
     /// A read costs the Overlord as much when it ends as an error; what would change something
     /// costs nothing when Druid does not take it.
     fn settle(self, gives_back: bool, task: Option<&str>) {
-        let Account { limiter, charge } = self;
+        let Account {
+            limiter,
+            store,
+            charge,
+        } = self;
         if gives_back {
             limiter.give_back(&charge);
+            if let Some(store) = store {
+                store.give_back(&charge);
+            }
         }
         match (charge.live, gives_back) {
             (Some(hold), true) => hold.release(),
@@ -103,7 +114,16 @@ impl Gateway {
         }
         let charged = match is_dry {
             true => self.limiter.look(draws),
-            false => self.limiter.take(draws, wait.principal()),
+            false => match self.take(draws, generation, wait.principal()).await {
+                Ok(charged) => charged,
+                Err(problem) => {
+                    if let Some(hold) = hold {
+                        hold.release();
+                    }
+                    record.learn(wait.into_trace());
+                    return Err(problem);
+                }
+            },
         };
         match charged {
             Ok(mut charge) => {
@@ -120,10 +140,36 @@ impl Gateway {
         }
     }
 
+    /// Takes tokens: from the store, if there is one, and from our own buckets without.
+    async fn take(
+        &self,
+        draws: Vec<Draw>,
+        generation: &Generation,
+        by: &Arc<str>,
+    ) -> Result<Result<Charge, OverQuota>, Problem> {
+        let Some(shared) = generation.shared.as_ref().filter(|_| !draws.is_empty()) else {
+            return Ok(self.limiter.take(draws, by));
+        };
+        if let Ok(replies) = shared.store.take(&draws).await {
+            return Ok(Charge::of(draws, &replies, Keeper::Store));
+        }
+        let refuses = draws.iter().any(|draw| draw.holds == Holds::Enforced);
+        match shared.gateways {
+            Some(gateways) => {
+                let draws = draws.into_iter().map(|draw| draw.share(gateways));
+                Ok(self.limiter.take(draws.collect(), by))
+            }
+            None if refuses => Err(Problem::no_store()),
+            None => Ok(Ok(Charge::default())),
+        }
+    }
+
     /// Takes what was charged into the record's account.
-    pub(super) fn owes(&self, charge: Charge, record: &mut Record<'_>) {
+    pub(super) fn owes(&self, charge: Charge, generation: &Generation, record: &mut Record<'_>) {
+        let shared = generation.shared.as_ref();
         record.account = Some(Account {
             limiter: self.limiter.clone(),
+            store: shared.map(|shared| shared.store.clone()),
             charge,
         });
     }

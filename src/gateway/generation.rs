@@ -1,5 +1,6 @@
 //! What one configuration makes of the gateway.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use tokio::time::Instant;
 use crate::admission::Snapshot;
 use crate::identity::{Certificates, Users};
 use crate::route::Action;
+use crate::store::Store;
 use crate::upstream::{LiveList, Overlords, Owners};
 
 /// One configuration at work. An exchange keeps the generation it began with.
@@ -26,8 +28,20 @@ pub struct Generation {
     pub owners: Arc<Owners>,
     /// Which tasks live.
     pub live: Arc<LiveList>,
+    /// Where gateways keep their limits together.
+    pub shared: Option<Shared>,
     /// How exchanges run.
     pub settings: Settings,
+}
+
+/// Limits that gateways enforce together.
+#[derive(Debug, Clone)]
+pub struct Shared {
+    /// Where they are kept.
+    pub store: Arc<Store>,
+    /// While the store does not answer: each gateway has this part of them. `None`: what they cover
+    /// is refused.
+    pub gateways: Option<NonZeroU32>,
 }
 
 /// How exchanges run.

@@ -23,5 +23,5 @@ mod shutdown_all;
 mod submit;
 
 pub use exchange::{Gateway, Parts};
-pub use generation::{Generation, Settings};
+pub use generation::{Generation, Settings, Shared};
 pub use problem::Refusal;

@@ -45,7 +45,7 @@ impl Gateway {
         let may_know = policies.standing(&principal, Action::Submit).is_ok();
         let level = charge.level.clone().filter(|_| may_know);
         let adds = |reply: Reply| with_level(reply.warnings(&warnings), level.as_ref());
-        self.owes(charge, record);
+        self.owes(charge, generation, record);
         let deadline = due.by(route.endpoint.action);
         match forward {
             Forward::DryRun {

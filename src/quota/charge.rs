@@ -27,7 +27,7 @@ pub enum Reply {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Receipt {
     /// Which bucket it was: one that took its place since takes nothing back.
-    pub born: u32,
+    pub born: u64,
     /// When the tokens would be back by themselves, and all that was given back before, as one sum.
     pub until: u64,
 }

@@ -227,7 +227,7 @@ impl Limiter {
                     replies.push(Reply::Took {
                         remaining: taking.remaining,
                         receipt: Receipt {
-                            born: bucket.born,
+                            born: bucket.born.into(),
                             until: bucket.cell.take(taking),
                         },
                     });
@@ -295,7 +295,7 @@ impl Limiter {
         let mut buckets = self.lock();
         for drawn in &charge.drawn {
             if let Some(bucket) = buckets.by_key.get_mut(drawn.key.as_str())
-                && bucket.born == drawn.receipt.born
+                && u64::from(bucket.born) == drawn.receipt.born
             {
                 let until = drawn.receipt.until;
                 bucket.cell.give_back(&drawn.numbers, drawn.cost, until, at);

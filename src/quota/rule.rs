@@ -120,6 +120,27 @@ pub struct Draw {
 }
 
 impl Draw {
+    /// A gateway's part of it, when `gateways` enforce the limit and cannot ask each other. A cost
+    /// that the whole bucket would hold takes all of the part.
+    pub fn share(self, gateways: NonZeroU32) -> Draw {
+        let numbers = self.numbers.share(gateways);
+        let mut key = start(&self.rule, &numbers);
+        for part in self.key.split('\0').skip(3) {
+            key.push('\0');
+            key.push_str(part);
+        }
+        let cost = match self.cost <= self.numbers.burst.get() {
+            true => self.cost.min(numbers.burst.get()),
+            false => self.cost,
+        };
+        Draw {
+            numbers,
+            key,
+            cost,
+            ..self
+        }
+    }
+
     /// The parts of the key that are known, with their names.
     pub fn parts(&self) -> impl Iterator<Item = (KeyPart, &str)> {
         // Before them stand the limit's name, its rate and its burst.
@@ -174,7 +195,7 @@ impl RateLimit {
 
     fn draw(self: &Arc<Self>, facts: &Facts<'_>, datasource: Option<&DataSource>) -> Draw {
         let numbers = self.numbers_for(datasource);
-        let mut key = format!("{}\0{}\0{}", self.name, numbers.rate, numbers.burst);
+        let mut key = start(self, &numbers);
         for part in &self.key {
             key.push('\0');
             match part {
@@ -204,6 +225,11 @@ impl RateLimit {
             holds: self.holds,
         }
     }
+}
+
+/// What the keys of a limit begin with.
+fn start(rule: &RateLimit, numbers: &Numbers) -> String {
+    format!("{}\0{}\0{}", rule.name, numbers.rate, numbers.burst)
 }
 
 /// A type that clients write, as a part of a key: those that no Druid has are one.

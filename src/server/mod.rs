@@ -25,10 +25,11 @@ use crate::identity::{Authenticator, Clock as Monotonic, InvalidIssuer, InvalidU
 use crate::listener::{Drain, Listener, Phase, TlsError};
 use crate::quota::{Clock, Limiter};
 use crate::schema::TableError;
+use crate::store::StoreError;
 use crate::telemetry::{Metrics, Telemetry};
 use crate::upstream::{LiveList, Memory, Overlords, Owners, TrustError};
 pub(crate) use parts::users;
-use parts::{access_log, admin_token, edge, generation, guarded, socket, upstream};
+use parts::{access_log, admin_token, edge, generation, guarded, shared, socket, upstream};
 pub use parts::{listener_tls, snapshot, upstream_tls};
 use reload::Reloader;
 use state::State;
@@ -65,6 +66,9 @@ pub enum StartError {
     /// The certificates for the Overlords.
     #[error(transparent)]
     Trust(#[from] TrustError),
+    /// The store of shared limits.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// A credential that cannot stand in a header.
     #[error("the upstream credentials cannot be sent in a header")]
     Credentials,
@@ -186,7 +190,8 @@ impl Server {
         let drain = Arc::new(Drain::default());
         let memory = Memory::new(config.validation.body_memory);
         let upstream = upstream(&config, &memory, &clock)?;
-        let generation = generation(&config, 1, &upstream, &clock, None)?;
+        let shared = shared(config.store.as_ref())?;
+        let generation = generation(&config, 1, &upstream, shared.as_ref(), &clock, None)?;
         let gateway = Arc::new(Gateway::new(Parts {
             generation,
             authenticator: Authenticator::new(&random::<32>()?, clock.clone()),

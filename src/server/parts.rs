@@ -13,14 +13,15 @@ use tokio::net::TcpListener;
 use super::{StartError, Upstream, random, wall_clock};
 use crate::admission::{Enforcement, Snapshot};
 use crate::caller::Schemes;
-use crate::config::{self, AccessLog as LogTo, ClientCertificates, Config, Mode};
-use crate::gateway::Generation;
+use crate::config::{self, AccessLog as LogTo, ClientCertificates, Config, Fallback, Mode};
+use crate::gateway::{Generation, Shared};
 use crate::identity::{self, Account, Certificates, Clock, IssuerSettings, Issuers, Users};
 use crate::json::Limits;
 use crate::listener::{self, ClientFiles, Tls, TlsError, TlsFiles};
 use crate::policy::PolicySet;
 use crate::quota::{self, LiveTasks};
 use crate::schema::TableError;
+use crate::store::{self, Store};
 use crate::telemetry::AccessLog;
 use crate::upstream::{LiveList, Memory, Node, Overlords, Owners, TlsSettings};
 
@@ -162,6 +163,31 @@ pub(super) fn upstream(
     })
 }
 
+/// The store that gateways share.
+pub(super) fn shared(from: Option<&config::Store>) -> Result<Option<Shared>, StartError> {
+    let Some(from) = from else { return Ok(None) };
+    let credentials = from.credentials.as_ref();
+    let settings = store::Settings {
+        tls: from.tls,
+        host: from.host.clone(),
+        port: from.port,
+        database: from.database,
+        credentials: credentials.map(|login| {
+            let password = login.password.expose().to_owned();
+            (login.username.clone(), password)
+        }),
+        ca: from.ca.as_ref().map(|ca| ca.expose().to_owned()),
+        prefix: from.prefix.clone(),
+    };
+    Ok(Some(Shared {
+        store: Store::start(&settings)?,
+        gateways: match from.fallback {
+            Fallback::Local => Some(from.gateways),
+            Fallback::Deny => None,
+        },
+    }))
+}
+
 /// Who may log in, with the hashes checked.
 pub(crate) fn users(
     config: &Config,
@@ -255,6 +281,7 @@ pub(super) fn generation(
     config: &Config,
     number: u64,
     upstream: &Upstream,
+    shared: Option<&Shared>,
     clock: &Clock,
     before: Option<&Issuers>,
 ) -> Result<Generation, StartError> {
@@ -273,6 +300,7 @@ pub(super) fn generation(
         overlords: upstream.overlords.clone(),
         owners: upstream.owners.clone(),
         live: upstream.live.clone(),
+        shared: shared.cloned(),
         settings: crate::gateway::Settings {
             trusted_proxies: config.listener.trusted_proxies.clone(),
             hosts: config.listener.hosts.clone(),

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::parts::{admin_token, edge, generation, guarded, listener_tls, upstream, upstream_tls};
+use super::parts::{
+    admin_token, edge, generation, guarded, listener_tls, shared, upstream, upstream_tls,
+};
 use super::warnings::warn;
 use super::{StartError, State, Upstream, chain};
 use crate::config::{self, Config, LoadError};
@@ -98,9 +100,13 @@ impl Reloader {
             .transpose()?;
         let side = changed.as_ref().unwrap_or(&self.upstream);
         let before = self.gateway.generation();
+        let shared = match config.store == self.config.store {
+            true => before.shared.clone(),
+            false => shared(config.store.as_ref())?,
+        };
         // Keys that were fetched stay.
         let issuers = Some(before.users.issuers());
-        let made = generation(&config, number, side, &self.clock, issuers);
+        let made = generation(&config, number, side, shared.as_ref(), &self.clock, issuers);
         let generation = match made {
             Ok(generation) => generation,
             Err(error) => {

@@ -40,6 +40,8 @@ impl admin::Source for State {
         let ends = own
             .chain(generation.overlords.trust().files().ends())
             .chain(issuers.flat_map(|files| files.ends()));
+        let shared = generation.shared.as_ref();
+        let store = shared.map(|shared| &shared.store);
         let tasks = generation.live.tasks();
         let (live_tasks, live_slots, live_pending) = tasks.counted();
         Readings {
@@ -55,6 +57,8 @@ impl admin::Source for State {
             connections: self.listener.connections(),
             limiter_keys: self.limiter.len(),
             limiter_overflowed: self.limiter.overflowed(),
+            store: store.map(|store| store.is_up()),
+            store_failures: store.map_or(0, |store| store.failures()),
             live_tasks,
             live_slots,
             live_pending,

@@ -19,6 +19,10 @@ pub struct Readings {
     pub limiter_keys: usize,
     /// Draws so far that had to share a bucket for want of room.
     pub limiter_overflowed: u64,
+    /// Does the store of shared limits answer? `None`: there is none.
+    pub store: Option<bool>,
+    /// How often it did not.
+    pub store_failures: u64,
     /// Live tasks, as quotas count them; 0 before the first list.
     pub live_tasks: u32,
     /// The slots that they are counted to take.
@@ -74,6 +78,20 @@ pub(super) fn gauges_of(registry: &Registry) -> Vec<Read> {
                 "Draws that had to share a bucket because there was no room for one of their own",
             ),
             |now| float(now.limiter_overflowed),
+        ),
+        (
+            gauge(
+                "overgate_store_down",
+                "1 while the store of shared limits does not answer and limits fall back",
+            ),
+            |now| f64::from(u8::from(now.store == Some(false))),
+        ),
+        (
+            gauge(
+                "overgate_store_failures",
+                "How often the store of shared limits did not answer in time",
+            ),
+            |now| float(now.store_failures),
         ),
         (
             gauge("overgate_live_tasks", "Live tasks, as quotas count them"),

@@ -22,3 +22,4 @@ mod lists;
 mod logins;
 mod quotas;
 mod secrets;
+mod store;

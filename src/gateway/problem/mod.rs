@@ -245,6 +245,18 @@ impl Problem {
         })
     }
 
+    /// The store of shared limits does not answer, and nobody else may decide.
+    pub(super) fn no_store() -> Problem {
+        Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "overgateNoStore",
+            Stage::Quota,
+            "The store of the limits does not answer, so nothing that they cover is admitted; try \
+             again",
+        )
+        .retry_after(Duration::from_secs(1))
+    }
+
     /// The tasks that live cannot be counted, and a quota wants them counted.
     pub(super) fn uncounted() -> Problem {
         Problem::new(

@@ -269,7 +269,7 @@ fn an_audited_quota_names_itself_and_lets_pass() {
         .tasks
         .hold(&draws(&audited, &what), what)
         .expect("let pass");
-    assert_eq!(would, ["q".into()]);
+    assert_eq!(would, [Arc::<str>::from("q")]);
     hold.release();
 }
 
