@@ -5,40 +5,12 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use prometheus::{
-    Encoder as _, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter,
-    IntCounterVec, Opts, Registry, TextEncoder,
+    Encoder as _, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec,
+    Opts, Registry, TextEncoder,
 };
 
-use super::{Outcome, Stage};
-
-/// What is read at the moment of a scrape instead of being counted on the way.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Readings {
-    /// Per Overlord: its address, its state's name, does it lead?
-    pub overlords: Vec<(String, &'static str, bool)>,
-    /// Does the leader take the gateway's login? `None`: it was not asked yet.
-    pub login: Option<bool>,
-    /// Per file of certificates: when the first certificate in it ends, in Unix seconds.
-    pub certificates: Vec<(String, i64)>,
-    /// Client connections that are open.
-    pub connections: usize,
-    /// Buckets of the limiter.
-    pub limiter_keys: usize,
-    /// Logins that are remembered.
-    pub logins: usize,
-    /// Task owners that are remembered.
-    pub owners: usize,
-    /// Bytes of bodies that are being read or judged.
-    pub body_bytes: usize,
-    /// Access log lines that were dropped.
-    pub dropped_lines: u64,
-    /// Draining?
-    pub draining: bool,
-    /// How many configurations were taken since the start.
-    pub generation: u64,
-    /// Did the last reload fail?
-    pub reload_failed: bool,
-}
+use super::gauges::{Read, Readings, float, readings};
+use super::{OVERLOADED, Outcome, Stage};
 
 /// All metrics of the process.
 pub struct Metrics {
@@ -50,19 +22,18 @@ pub struct Metrics {
     findings: IntCounterVec,
     submissions: IntCounterVec,
     attempts: IntCounterVec,
+    shed: IntCounterVec,
     turned_away: IntCounterVec,
     cut: IntCounter,
     received: IntCounter,
     sent: IntCounter,
     overlords: GaugeVec,
     leader: GaugeVec,
+    waiting: GaugeVec,
     certificates: GaugeVec,
     gauges: Vec<Read>,
     datasources: Mutex<Names>,
 }
-
-/// A gauge, and where it is read from.
-type Read = (Gauge, fn(&Readings) -> f64);
 
 /// The datasources that labels may name: the first so many that were permitted.
 struct Names {
@@ -145,6 +116,11 @@ impl Metrics {
                 "Times a request was sent or tried to be sent, by the Overlord that was tried last",
                 &["overlord"],
             ),
+            shed: counters(
+                "overgate_requests_shed_total",
+                "Requests that were not sent because the Overlord has more to do than it can, by class",
+                &["class"],
+            ),
             turned_away: counters(
                 "overgate_connections_turned_away_total",
                 "Connections closed before a request, by reason",
@@ -160,6 +136,11 @@ impl Metrics {
                 "overgate_overlord_state",
                 "1 for the state that an Overlord was last seen in",
                 &["overlord", "state"],
+            ),
+            waiting: gauges(
+                "overgate_upstream_waiting",
+                "Requests that wait to be sent to the Overlord, by class",
+                &["class"],
             ),
             certificates: gauges(
                 "overgate_certificate_expiry_timestamp_seconds",
@@ -211,6 +192,9 @@ impl Metrics {
                 .inc_by(outcome.attempts.into());
             self.upstream_durations
                 .observe(outcome.upstream_time.as_secs_f64());
+        }
+        if outcome.code == Some(OVERLOADED) {
+            self.shed.with_label_values(&[outcome.class]).inc();
         }
         if outcome.cut {
             self.cut.inc();
@@ -269,6 +253,11 @@ impl Metrics {
                 .with_label_values(&[address.as_str()])
                 .set(f64::from(u8::from(*leads)));
         }
+        for (class, waiting) in &readings.waiting {
+            self.waiting
+                .with_label_values(&[class])
+                .set(float(*waiting as u64));
+        }
         self.certificates.reset();
         for (file, end) in &readings.certificates {
             self.certificates
@@ -292,81 +281,7 @@ impl std::fmt::Debug for Metrics {
     }
 }
 
-/// Counts have far fewer than 2^53 values.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "a gauge that large is off by less than one in 2^53"
-)]
-fn float(count: u64) -> f64 {
-    count as f64
-}
-
-fn readings(registry: &Registry) -> Vec<Read> {
-    let gauge =
-        |name: &str, help: &str| registered(registry, Gauge::with_opts(Opts::new(name, help)));
-    vec![
-        (
-            gauge("overgate_connections", "Client connections that are open"),
-            |now| float(now.connections as u64),
-        ),
-        (
-            gauge("overgate_limiter_keys", "Buckets of the rate limits"),
-            |now| float(now.limiter_keys as u64),
-        ),
-        (
-            gauge("overgate_login_cache_entries", "Logins that are remembered"),
-            |now| float(now.logins as u64),
-        ),
-        (
-            gauge(
-                "overgate_owner_cache_entries",
-                "Task owners that are remembered",
-            ),
-            |now| float(now.owners as u64),
-        ),
-        (
-            gauge(
-                "overgate_body_memory_bytes",
-                "Memory held for bodies that are read or judged, and answers that are read whole",
-            ),
-            |now| float(now.body_bytes as u64),
-        ),
-        (
-            gauge(
-                "overgate_access_log_dropped_lines",
-                "Access log lines that were dropped",
-            ),
-            |now| float(now.dropped_lines),
-        ),
-        (
-            gauge(
-                "overgate_upstream_login_refused",
-                "1 while Druid refuses the gateway's own credentials",
-            ),
-            |now| f64::from(u8::from(now.login == Some(false))),
-        ),
-        (
-            gauge("overgate_draining", "1 while the gateway stops"),
-            |now| f64::from(u8::from(now.draining)),
-        ),
-        (
-            gauge(
-                "overgate_config_generation",
-                "Configurations taken since the start",
-            ),
-            |now| float(now.generation),
-        ),
-        (
-            gauge(
-                "overgate_config_reload_failed",
-                "1 if the last reload was refused",
-            ),
-            |now| f64::from(u8::from(now.reload_failed)),
-        ),
-    ]
-}
-
-fn registered<C>(registry: &Registry, collector: prometheus::Result<C>) -> C
+pub(super) fn registered<C>(registry: &Registry, collector: prometheus::Result<C>) -> C
 where
     C: prometheus::core::Collector + Clone + 'static,
 {
@@ -383,7 +298,7 @@ mod tests {
 
     use super::*;
     use crate::finding::CODES;
-    use crate::route::ENDPOINTS;
+    use crate::route::{Class, ENDPOINTS};
     use crate::telemetry::outcome::tests::sample;
 
     /// Three Overlords, each seen in some state.
@@ -391,6 +306,7 @@ mod tests {
         let overlord = |number: u16| (format!("10.0.0.{number}:8090"), "following", number == 1);
         Readings {
             overlords: (1..=3).map(overlord).collect(),
+            waiting: Class::ALL.map(|class| (class.name(), 1)).to_vec(),
             ..Readings::default()
         }
     }
@@ -407,12 +323,14 @@ mod tests {
         outcome.findings.clear();
         let known = ENDPOINTS
             .iter()
-            .map(|endpoint| (endpoint.operation.name(), endpoint.action.name()));
-        for (operation, action) in known.chain([("none", "none")]) {
+            .map(|row| (row.operation.name(), row.action.name(), row.class.name()));
+        for (operation, action, class) in known.chain([("none", "none", "none")]) {
             outcome.operation = operation;
             outcome.action = action;
+            outcome.class = class;
             for status in [0, 200, 404, 502] {
                 outcome.status = status;
+                outcome.code = (status == 502).then_some(OVERLOADED);
                 metrics.count(&outcome);
             }
         }

@@ -2,14 +2,16 @@
 //! the access log, so that the two cannot disagree.
 
 mod access_log;
+mod gauges;
 mod metrics;
 mod outcome;
 
 use std::sync::Arc;
 
 pub use access_log::{AccessLog, Sink};
-pub use metrics::{Metrics, Readings};
-pub use outcome::{Outcome, Stage};
+pub use gauges::Readings;
+pub use metrics::Metrics;
+pub use outcome::{OVERLOADED, Outcome, Stage};
 
 /// Takes outcomes.
 #[derive(Debug, Clone)]

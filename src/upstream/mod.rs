@@ -3,6 +3,7 @@
 mod answer;
 mod attempt;
 mod exchange;
+mod flow;
 mod leader;
 mod memory;
 mod owner;
@@ -13,6 +14,7 @@ mod trust;
 pub use answer::{Answer, ReadError};
 pub use attempt::{Head, Request, SendError};
 pub use exchange::{Failure, Plan, Trail, Whole};
+pub use flow::{Load, Turn};
 pub use leader::{LeaderView, NodeState};
 pub use memory::{Held, Memory, NoMemory};
 pub use owner::Owners;
@@ -35,6 +37,8 @@ pub struct Settings {
     pub authorization: Option<HeaderValue>,
     /// How TLS nodes are believed.
     pub tls: TlsSettings,
+    /// Requests in flight at once, at least one.
+    pub max_in_flight: usize,
     /// How often each node is asked whether it leads.
     pub probe_interval: Duration,
     /// Opening a connection, TLS included.
@@ -86,6 +90,7 @@ pub struct Overlords {
     /// Did the leader take the gateway's login? `None`: it was not asked yet.
     login: watch::Sender<Option<bool>>,
     wake: Vec<Notify>,
+    flow: Arc<flow::Flow>,
     jitter: Mutex<u64>,
 }
 
@@ -104,6 +109,7 @@ impl Overlords {
             view: watch::Sender::new(LeaderView::new(nodes)),
             login: watch::Sender::new(None),
             wake: std::iter::repeat_with(Notify::new).take(nodes).collect(),
+            flow: flow::Flow::new(settings.max_in_flight),
             jitter: Mutex::new(seed | 1),
             settings,
         }))
@@ -117,6 +123,11 @@ impl Overlords {
     /// Did the leader take the gateway's login when it was asked last? `None`: it was not yet.
     pub fn login(&self) -> Option<bool> {
         *self.login.borrow()
+    }
+
+    /// How busy they are kept.
+    pub fn load(&self) -> Load {
+        self.flow.load()
     }
 
     /// The nodes, in the view's order.

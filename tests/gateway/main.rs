@@ -19,5 +19,6 @@ mod flood;
 mod ids;
 mod limits;
 mod lists;
+mod load;
 mod logins;
 mod secrets;
