@@ -87,6 +87,7 @@ async fn who_waits_for_a_silent_overlord_is_not_sent_away() {
         let submission = turn(Class::Submission, 2);
         let _held = flow.seat(list, deadline).await.expect("free");
         let mut waits = pin!(flow.seat(list, deadline));
+        let begun = Instant::now();
         let shed = loop {
             let seat = flow.seat(submission, deadline).await.expect("kept");
             seat.answered();
@@ -96,6 +97,7 @@ async fn who_waits_for_a_silent_overlord_is_not_sent_away() {
             }
         };
         assert!(shed.is_err());
+        assert!(begun.elapsed() < SOON / 2, "long before its deadline");
     };
     tokio::join!(silent, busy);
 }

@@ -270,7 +270,8 @@ fn slow_lists_do_not_delay_submissions() {
     let submissions = Source {
         class: Class::Submission,
         flow: 2,
-        every: 10_000,
+        // So that the lists have the time to take a seat that it leaves.
+        every: 13_000,
         takes: millis(10),
     };
     let served = simulate(32, &[lists, submissions], half_of_longest, 60_000);
@@ -345,6 +346,35 @@ fn at_three_times_the_capacity_nothing_is_wasted() {
             );
         }
     }
+}
+
+/// Flows that hold as many seats take turns; each is served in its order.
+#[test]
+fn flows_take_turns() {
+    let mut queue = Queue::new(1);
+    let turn = |flow| Turn::of(Class::Poll, flow);
+    let seated = queue.arrive(turn(9), None, Duration::ZERO);
+    assert_eq!(seated, Arrival::Seated);
+    for (flow, name) in [
+        (1, "a1"),
+        (1, "a2"),
+        (1, "a3"),
+        (2, "b1"),
+        (2, "b2"),
+        (3, "c1"),
+    ] {
+        queue.wait_for(turn(flow), name);
+    }
+    let mut order = Vec::new();
+    let mut held = turn(9);
+    while queue.held() > 0 {
+        queue.release(held, None, Duration::ZERO);
+        if let Some((next, name)) = queue.next() {
+            held = next;
+            order.push(name);
+        }
+    }
+    assert_eq!(order, ["a1", "b1", "c1", "a2", "b2", "a3"]);
 }
 
 /// What a class took while nobody waited is not held against it later.
