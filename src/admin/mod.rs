@@ -1,5 +1,6 @@
 //! The admin listener: liveness, readiness, metrics and status, for operators and their machines.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -177,6 +178,7 @@ fn status(readings: &Readings, fullest: Vec<Fullness>) -> Response<Full<Bytes>> 
             })
         })
         .collect();
+    let waiting: BTreeMap<_, _> = readings.waiting.iter().copied().collect();
     let value = json!({
         "version": env!("CARGO_PKG_VERSION"),
         "draining": readings.draining,
@@ -184,6 +186,8 @@ fn status(readings: &Readings, fullest: Vec<Fullness>) -> Response<Full<Bytes>> 
         "configReloadFailed": readings.reload_failed,
         "overlords": overlords,
         "loginAccepted": readings.login,
+        "inFlight": readings.in_flight,
+        "waiting": waiting,
         "connections": readings.connections,
         "limiterKeys": readings.limiter_keys,
         "limiterOverflowed": readings.limiter_overflowed,
@@ -298,6 +302,22 @@ mod tests {
         }
         let nothing = ask(Readings::default(), None, "/readyz", "").await;
         assert_eq!(nothing.0, 503);
+    }
+
+    #[tokio::test]
+    async fn status_tells_who_waits() {
+        let readings = Readings {
+            in_flight: 32,
+            waiting: vec![("submission", 2), ("listing", 40)],
+            ..Readings::default()
+        };
+        let (_, status) = ask(readings.clone(), None, "/status", "").await;
+        let status: serde_json::Value = serde_json::from_str(&status).expect("JSON");
+        assert_eq!(status["inFlight"], 32);
+        assert_eq!(status["waiting"], json!({"submission": 2, "listing": 40}));
+        let (_, metrics) = ask(readings, None, "/metrics", "").await;
+        assert!(metrics.contains("overgate_upstream_in_flight 32"));
+        assert!(metrics.contains("overgate_upstream_waiting{class=\"listing\"} 40"));
     }
 
     #[tokio::test]

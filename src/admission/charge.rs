@@ -6,11 +6,12 @@ use super::admitted::{Forward, Trace};
 use super::known::Known;
 use super::step::Step;
 use super::{Enforcement, Rejection};
+use crate::caller::Principal;
 use crate::druid::DataSource;
 use crate::finding::Finding;
 use crate::policy::Permit;
 use crate::quota::{Charge, Draw, Facts, Holds, LiveDraw, Occupies, Over, OverQuota, Said, Share};
-use crate::route::{Action, SpecKind};
+use crate::route::{Action, Endpoint, SpecKind};
 use crate::spec::Spec;
 
 /// Who may not read a datasource is not told that its tasks fill a quota.
@@ -256,13 +257,13 @@ impl AwaitingCharge {
     }
 
     /// Whose request it is.
-    pub fn principal(&self) -> &Arc<str> {
-        self.known.principal.name()
+    pub fn principal(&self) -> &Principal {
+        &self.known.principal
     }
 
-    /// What the request does.
-    pub fn action(&self) -> Action {
-        self.known.route.endpoint.action
+    /// Which endpoint.
+    pub fn endpoint(&self) -> &'static Endpoint {
+        self.known.route.endpoint
     }
 
     /// Goes on with the word of its limits.

@@ -199,6 +199,16 @@ impl AwaitingOwner {
         }
     }
 
+    /// What is asked of the gateway.
+    pub fn endpoint(&self) -> &'static Endpoint {
+        self.known.route.endpoint
+    }
+
+    /// Who asks.
+    pub fn principal(&self) -> &Principal {
+        &self.known.principal
+    }
+
     /// What the request does.
     pub fn action(&self) -> Action {
         self.known.route.endpoint.action

@@ -140,6 +140,8 @@ pub struct Upstream {
     pub credentials: Option<UpstreamCredentials>,
     /// How `https` Overlords are believed.
     pub tls: UpstreamTls,
+    /// Requests in flight to the Overlord at once.
+    pub max_in_flight: usize,
     /// How often each Overlord is asked whether it leads.
     pub probe_interval: Duration,
     /// Opening a connection, TLS included.

@@ -262,6 +262,7 @@ fn upstream(table: Table<'_, '_>, resolve: Resolve<'_>, serves: bool) -> Upstrea
             .unwrap_or(DruidVersion::new(28, 0, 0)),
         credentials: credentials.flatten(),
         tls: tls::upstream(table.table("tls")),
+        max_in_flight: table.count("max_in_flight", 1..=10_000).unwrap_or(32),
         probe_interval: time(&table, "probe_interval", seconds(1)),
         connect_timeout: time(&table, "connect_timeout", seconds(1)),
         response_timeout: time(&table, "response_timeout", seconds(30)),

@@ -11,13 +11,14 @@ use super::exchange::{Gateway, Record};
 use super::generation::{Due, Generation};
 use super::head;
 use super::problem::Problem;
+use super::turn::turn;
 use crate::admission::{Admitted, AwaitingBody, BodyProblem, Login, Rejection, Step, begin};
 use crate::caller::Credentials;
 use crate::druid::Owner;
 use crate::identity::Failure as LoginFailure;
 use crate::listener::Arrival;
 use crate::route::Subject;
-use crate::upstream::{Failure, Held, Trail};
+use crate::upstream::{Failure, Held, Trail, Turn};
 
 /// Bodies above this are judged on a thread of their own, so that others are not kept waiting.
 const LARGE: usize = 256 * 1024;
@@ -30,6 +31,7 @@ const LEVEL: Duration = Duration::from_millis(25);
 /// An owner that was asked for.
 struct Asked {
     subject: Subject,
+    turn: Turn,
     begun: Instant,
     deadline: Instant,
     /// Was it remembered?
@@ -76,12 +78,16 @@ impl Gateway {
                     let mut trail = Trail::default();
                     let subject = wait.subject();
                     let deadline = due.by(wait.action());
+                    // Its datasource is the question.
+                    let turn = turn(wait.endpoint(), wait.principal(), &[]);
                     // A task's owner never changes.
                     let fresh = wait.fresh() && !matches!(subject, Subject::Task(_));
-                    let owner = owner(generation, &subject, fresh, deadline, &mut trail).await;
+                    let owner =
+                        owner(generation, &subject, fresh, turn, deadline, &mut trail).await;
                     record.upstream(trail, generation.overlords.nodes(), begun.elapsed());
                     asked = Some(Asked {
                         subject,
+                        turn,
                         begun,
                         deadline,
                         is_remembered: trail.attempts == 0,
@@ -169,9 +175,12 @@ async fn level(generation: &Generation, asked: &Asked, record: &mut Record<'_>) 
         let begun = Instant::now();
         let mut trail = Trail::default();
         let Asked {
-            subject, deadline, ..
+            subject,
+            turn,
+            deadline,
+            ..
         } = asked;
-        let _known = owner(generation, subject, true, *deadline, &mut trail).await;
+        let _known = owner(generation, subject, true, *turn, *deadline, &mut trail).await;
         record.upstream(trail, generation.overlords.nodes(), begun.elapsed());
     }
     even(asked.begun, asked.deadline).await;
@@ -190,17 +199,14 @@ async fn owner(
     generation: &Generation,
     subject: &Subject,
     fresh: bool,
+    turn: Turn,
     deadline: Instant,
     trail: &mut Trail,
 ) -> Result<Option<Owner>, Failure> {
+    let owners = &generation.owners;
     match subject {
-        Subject::Task(id) => generation.owners.task(id, fresh, deadline, trail).await,
-        Subject::Supervisor(id) => {
-            generation
-                .owners
-                .supervisor(id, fresh, deadline, trail)
-                .await
-        }
+        Subject::Task(id) => owners.task(id, fresh, turn, deadline, trail).await,
+        Subject::Supervisor(id) => owners.supervisor(id, fresh, turn, deadline, trail).await,
         Subject::None | Subject::DataSource(_) | Subject::Worker(_) => Ok(Some(Owner::Unnamed)),
     }
 }

@@ -7,13 +7,14 @@ use tokio::time::Instant;
 use super::exchange::{Gateway, Record};
 use super::generation::{Due, Generation};
 use super::problem::{Fate, Problem};
+use super::turn::turn;
 use crate::admission::{AwaitingCharge, Claim, Step};
 use crate::quota::{
     Charge, Draw, Full, Holds, Keeper, Limiter, LiveDraw, LiveHold, Occupies, Over, OverQuota, Said,
 };
 use crate::store::Store;
 use crate::telemetry::Stage;
-use crate::upstream::{Failure, Trail};
+use crate::upstream::{Failure, Trail, Turn};
 
 /// What a request was charged, until it is settled.
 #[derive(Debug)]
@@ -89,11 +90,14 @@ impl Gateway {
                 draws: &live,
                 occupies: &occupies,
                 is_dry,
+                turn: turn(
+                    wait.endpoint(),
+                    wait.principal(),
+                    occupies.datasource.as_slice(),
+                ),
+                deadline: due.by(wait.endpoint().action),
             };
-            match self
-                .place(&place, generation, due.by(wait.action()), record)
-                .await
-            {
+            match self.place(&place, generation, record).await {
                 Ok((held, would)) => {
                     let admitted = live.iter().map(|draw| &draw.quota.name);
                     said.extend(admitted.map(|name| {
@@ -114,7 +118,7 @@ impl Gateway {
         }
         let charged = match is_dry {
             true => self.limiter.look(draws),
-            false => match self.take(draws, generation, wait.principal()).await {
+            false => match self.take(draws, generation, wait.principal().name()).await {
                 Ok(charged) => charged,
                 Err(problem) => {
                     if let Some(hold) = hold {
@@ -178,19 +182,18 @@ impl Gateway {
         &self,
         place: &Place<'_>,
         generation: &Generation,
-        deadline: Instant,
         record: &mut Record<'_>,
     ) -> Result<(Option<LiveHold>, Vec<Arc<str>>), Refused> {
         let list = &generation.live;
         let begun = Instant::now();
         let mut trail = Trail::default();
-        let counted = list.count(deadline, &mut trail).await;
+        let counted = list.count(place.deadline, place.turn, &mut trail).await;
         if trail.attempts > 0 {
             record.upstream(trail, generation.overlords.nodes(), begun.elapsed());
         }
         match counted {
             Ok(()) => {}
-            Err(failure @ Failure::NoLeader) => {
+            Err(failure @ (Failure::NoLeader | Failure::Overloaded { .. })) => {
                 return Err(Refused::Unasked(Box::new(Problem::upstream(
                     &failure, false,
                 ))));
@@ -207,7 +210,9 @@ impl Gateway {
         // Nobody is refused for what has ended.
         let begun = Instant::now();
         let mut trail = Trail::default();
-        let is_newer = list.count_to_refuse(deadline, &mut trail).await;
+        let is_newer = list
+            .count_to_refuse(place.deadline, place.turn, &mut trail)
+            .await;
         if trail.attempts > 0 {
             record.upstream(trail, generation.overlords.nodes(), begun.elapsed());
         }
@@ -223,6 +228,8 @@ struct Place<'a> {
     draws: &'a [LiveDraw],
     occupies: &'a Occupies,
     is_dry: bool,
+    turn: Turn,
+    deadline: Instant,
 }
 
 enum Refused {

@@ -97,6 +97,7 @@ impl Record<'_> {
         if let Some(endpoint) = endpoint {
             self.outcome.operation = endpoint.operation.name();
             self.outcome.action = endpoint.action.name();
+            self.outcome.class = endpoint.class.name();
         }
         self.outcome.path = path;
         self.outcome.subject = match subject {
@@ -199,6 +200,7 @@ impl Gateway {
                 path: String::new(),
                 operation: "none",
                 action: "none",
+                class: "none",
                 datasources: Vec::new(),
                 subject: None,
                 status: 0,

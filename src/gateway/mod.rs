@@ -21,6 +21,7 @@ mod reduce;
 mod relay;
 mod shutdown_all;
 mod submit;
+mod turn;
 
 pub use exchange::{Gateway, Parts};
 pub use generation::{Generation, Settings, Shared};

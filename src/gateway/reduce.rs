@@ -52,9 +52,16 @@ impl Gateway {
             head, body: text, ..
         }: &Whole,
         generation: &Generation,
-        deadline: Instant,
+        plan: Plan,
         record: &mut Record<'_>,
     ) -> Result<Bytes, Box<Problem>> {
+        // What it asks now is the second half of something.
+        let plan = Plan {
+            repeatable: true,
+            unavailable_is_an_answer: false,
+            turn: plan.turn.patient(),
+            ..plan
+        };
         if head.fields.headers.contains_key(header::CONTENT_ENCODING) {
             return Err(Unexpected.into());
         }
@@ -70,16 +77,11 @@ impl Gateway {
         let reduced = match route.endpoint.disclosure {
             Disclosure::TaskStatuses => {
                 let ids = members_with(text)?;
-                let visible = visible_tasks(ids, &sight, generation, deadline, record).await?;
+                let visible = visible_tasks(ids, &sight, generation, plan, record).await?;
                 statuses(text, |id| visible.contains(id))?
             }
             Disclosure::Supervisors => {
                 let full = Request::get(format!("{PREFIX}/supervisor?full"));
-                let plan = Plan {
-                    repeatable: true,
-                    deadline,
-                    unavailable_is_an_answer: false,
-                };
                 let begun = Instant::now();
                 let mut trail = Trail::default();
                 let overlords = &generation.overlords;
@@ -127,7 +129,7 @@ async fn visible_tasks(
     ids: Vec<String>,
     sight: &Sight<'_>,
     generation: &Generation,
-    deadline: Instant,
+    plan: Plan,
     record: &mut Record<'_>,
 ) -> Result<HashSet<String>, Box<Problem>> {
     let begun = Instant::now();
@@ -141,7 +143,7 @@ async fn visible_tasks(
             let Ok(task) = id.parse::<TaskId>() else {
                 continue;
             };
-            questions.spawn(ask(generation.owners.clone(), task, deadline));
+            questions.spawn(ask(generation.owners.clone(), task, plan));
         }
         let Some(answered) = questions.join_next().await else {
             // They are asked side by side: their times do not add up.
@@ -163,9 +165,10 @@ async fn visible_tasks(
 async fn ask(
     owners: Arc<Owners>,
     id: TaskId,
-    deadline: Instant,
+    plan: Plan,
 ) -> (TaskId, Result<Option<Owner>, Failure>, Trail) {
     let mut trail = Trail::default();
-    let owner = owners.task(&id, false, deadline, &mut trail).await;
+    let asked = owners.task(&id, false, plan.turn, plan.deadline, &mut trail);
+    let owner = asked.await;
     (id, owner, trail)
 }

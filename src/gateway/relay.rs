@@ -14,6 +14,7 @@ use super::gzip::{Gzip, compressed, is_gzip, wants_gzip};
 use super::problem::Problem;
 use super::reduce::LARGEST;
 use super::submit::{failed, refused_by_druid};
+use super::turn::turn;
 use crate::admission::Rejection;
 use crate::caller::Principal;
 use crate::disclosure::{TaskList, length, members_with};
@@ -141,6 +142,7 @@ impl Gateway {
             repeatable: endpoint.repeat == Repeat::Yes,
             deadline,
             unavailable_is_an_answer: endpoint.operation == Operation::SupervisorHealth,
+            turn: turn(endpoint, principal, permit.datasources()),
         };
         let overlords = &generation.overlords;
         let mut trail = Trail::default();
@@ -161,7 +163,7 @@ impl Gateway {
                         Ok(json!({"id": id.as_str()}).to_string().into())
                     }
                     _ => {
-                        self.reduce(principal, route, &read, generation, plan.deadline, record)
+                        self.reduce(principal, route, &read, generation, plan, record)
                             .await
                     }
                 };

@@ -4,6 +4,7 @@
 //! 33.0.0). So a 404 is not believed: the datasource's tasks are listed, and each is shut down.
 
 use std::collections::BTreeSet;
+use std::slice;
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -18,10 +19,11 @@ use super::generation::Generation;
 use super::problem::Problem;
 use super::relay::forwarded_fields;
 use super::submit::{failed, refused_by_druid};
+use super::turn::turn;
 use crate::caller::Principal;
 use crate::druid::DataSource;
 use crate::route::{PREFIX, Route, encode_segment};
-use crate::upstream::{Plan, Request, Trail, Whole};
+use crate::upstream::{Failure, Plan, Request, Trail, Whole};
 
 /// The first major release whose own endpoint is hidden.
 const HIDDEN_SINCE: u16 = 32;
@@ -60,6 +62,7 @@ impl Gateway {
             repeatable: true,
             deadline,
             unavailable_is_an_answer: false,
+            turn: turn(route.endpoint, principal, slice::from_ref(datasource)),
         };
         let mut trail = Trail::default();
         if generation.snapshot.druid_version.major() < HIDDEN_SINCE {
@@ -134,12 +137,25 @@ async fn each_task(
             .filter(|task| task.datasource.as_deref() == Some(datasource.as_str()));
         ids.extend(own.map(|task| task.id));
     }
+    // From here on it is half done.
+    let plan = Plan {
+        turn: plan.turn.patient(),
+        ..plan
+    };
     // All are known before the first one ends: a free slot lets the next one in.
     let mut left = 0;
-    for id in &ids {
+    for (done, id) in ids.iter().enumerate() {
         let mut shutdown = Request::post(format!("{PREFIX}/task/{}/shutdown", encode_segment(id)));
         shutdown.headers = forwarded_fields(session, principal, false);
-        let told = ask(&shutdown, generation, plan, record).await?;
+        let told = match exchange(&shutdown, generation, plan, record).await {
+            Ok(told) => told,
+            // What was not executed is the rest.
+            Err(Failure::Overloaded { .. } | Failure::NoLeader) if done > 0 => {
+                let left = left + ids.len() - done;
+                return Err(Box::new(Problem::not_shut_down(left, ids.len())));
+            }
+            Err(failure) => return Err(Box::new(failed(&failure, true))),
+        };
         match told.head.status {
             // A 404 is a task that has gone by itself.
             StatusCode::OK | StatusCode::NOT_FOUND => {}
@@ -157,13 +173,23 @@ async fn each_task(
     }
 }
 
-/// One exchange, its answer read whole, so that the connection serves the next one.
 async fn ask(
     request: &Request,
     generation: &Generation,
     plan: Plan,
     record: &mut Record<'_>,
 ) -> Result<Whole, Box<Problem>> {
+    let asked = exchange(request, generation, plan, record).await;
+    asked.map_err(|failure| Box::new(failed(&failure, true)))
+}
+
+/// One exchange, its answer read whole, so that the connection serves the next one.
+async fn exchange(
+    request: &Request,
+    generation: &Generation,
+    plan: Plan,
+    record: &mut Record<'_>,
+) -> Result<Whole, Failure> {
     let begun = Instant::now();
     let mut trail = Trail::default();
     let overlords = &generation.overlords;
@@ -171,5 +197,5 @@ async fn ask(
         .exchange_whole(request, plan, LARGEST, &mut trail)
         .await;
     record.upstream(trail, overlords.nodes(), begun.elapsed());
-    answered.map_err(|failure| Box::new(failed(&failure, true)))
+    answered
 }

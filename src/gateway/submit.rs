@@ -12,6 +12,7 @@ use super::exchange::{Gateway, Record};
 use super::generation::{Due, Generation};
 use super::problem::{Problem, rate_limit_fields};
 use super::relay::forwarded_fields;
+use super::turn::turn;
 use crate::admission::{Admitted, Forward};
 use crate::druid::{DataSource, TaskId};
 use crate::quota::Level;
@@ -88,8 +89,14 @@ impl Gateway {
                     type_id,
                     datasource,
                 };
+                let plan = Plan {
+                    repeatable: false,
+                    deadline,
+                    unavailable_is_an_answer: false,
+                    turn: turn(route.endpoint, &principal, submission.datasource.as_slice()),
+                };
                 let outcome = self
-                    .submit_task(&request, &submission, generation, deadline, record)
+                    .submit_task(&request, &submission, generation, plan, record)
                     .await;
                 match outcome {
                     Ok((reply, body)) => self.answer(session, adds(reply), body, record).await,
@@ -142,15 +149,10 @@ impl Gateway {
         request: &Request,
         submission: &Submission,
         generation: &Generation,
-        deadline: Instant,
+        plan: Plan,
         record: &mut Record<'_>,
     ) -> Result<(Reply, Bytes), Problem> {
         let begun = Instant::now();
-        let plan = Plan {
-            repeatable: false,
-            deadline,
-            unavailable_is_an_answer: false,
-        };
         let mut trail = Trail::default();
         let overlords = &generation.overlords;
         let sent = overlords

@@ -1,7 +1,7 @@
 //! One row of the table: what an endpoint is, and which paths are its own.
 
 use super::Subject;
-use super::operation::{Action, BodyUse, Disclosure, Operation, Origin, Repeat, Who};
+use super::operation::{Action, BodyUse, Class, Disclosure, Operation, Origin, Repeat, Who};
 use super::path::CanonicalPath;
 use crate::druid::{DataSource, DruidVersion, InvalidName};
 
@@ -21,6 +21,8 @@ pub struct Endpoint {
     pub origin: Origin,
     /// Who may use it if it has none.
     pub who: Who,
+    /// How much it matters under load.
+    pub class: Class,
     /// What becomes of the body.
     pub body: BodyUse,
     /// May it be sent again after its answer was cut?
@@ -43,6 +45,8 @@ pub(super) const fn get(template: &'static str, operation: Operation, origin: Or
         action: Action::Read,
         origin,
         who: Who::ClusterWide,
+        // What nobody has thought about is large.
+        class: Class::Listing,
         body: BodyUse::Ignored,
         repeat: Repeat::Yes,
         since: 25,
@@ -61,6 +65,11 @@ pub(super) const fn post(
     let mut endpoint = get(template, operation, origin);
     endpoint.method = "POST";
     endpoint.action = action;
+    endpoint.class = match action {
+        Action::Read | Action::ReadSecrets => Class::Listing,
+        Action::Submit => Class::Submission,
+        Action::Shutdown | Action::Manage | Action::Admin | Action::Blocked => Class::Change,
+    };
     endpoint.repeat = Repeat::No;
     endpoint
 }
@@ -107,6 +116,11 @@ impl Endpoint {
 
     pub(super) const fn repeat(mut self, repeat: Repeat) -> Endpoint {
         self.repeat = repeat;
+        self
+    }
+
+    pub(super) const fn class(mut self, class: Class) -> Endpoint {
+        self.class = class;
         self
     }
 

@@ -6,7 +6,7 @@
 
 use super::endpoint::{Endpoint, admin, delete, get, manage, post};
 use super::operation::{
-    Action, BodyUse, Disclosure, JsonUse, Operation as Op, Origin, Repeat, SpecKind,
+    Action, BodyUse, Class, Disclosure, JsonUse, Operation as Op, Origin, Repeat, SpecKind,
 };
 
 const PLAIN: BodyUse = BodyUse::Json(JsonUse::Plain);
@@ -18,9 +18,11 @@ pub const ENDPOINTS: &[Endpoint] = &[
     post("/task", Op::SubmitTask, Origin::Body, Action::Submit)
         .body(BodyUse::Spec(SpecKind::Task))
         .repeat(Repeat::AskFirst),
-    get("/task/{task}", Op::TaskPayload, Origin::Task).reads(Disclosure::Payload),
-    get("/task/{task}/status", Op::TaskStatus, Origin::Task),
-    get("/task/{task}/segments", Op::TaskSegments, Origin::Task),
+    get("/task/{task}", Op::TaskPayload, Origin::Task)
+        .class(Class::Poll)
+        .reads(Disclosure::Payload),
+    get("/task/{task}/status", Op::TaskStatus, Origin::Task).class(Class::Poll),
+    get("/task/{task}/segments", Op::TaskSegments, Origin::Task).class(Class::Poll),
     // Of a task that has ended it is a 200 too, so twice is the same as once.
     post(
         "/task/{task}/shutdown",
@@ -55,6 +57,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
         Origin::Response,
         Action::Read,
     )
+    .class(Class::Poll)
     .body(BodyUse::Json(JsonUse::TaskIds))
     .reads(Disclosure::TaskStatuses)
     .repeat(Repeat::Yes),
@@ -98,17 +101,20 @@ pub const ENDPOINTS: &[Endpoint] = &[
         Op::SupervisorSpec,
         Origin::Supervisor,
     )
+    .class(Class::Poll)
     .reads(Disclosure::Payload),
     get(
         "/supervisor/{supervisor}/status",
         Op::SupervisorStatus,
         Origin::Supervisor,
-    ),
+    )
+    .class(Class::Poll),
     get(
         "/supervisor/{supervisor}/health",
         Op::SupervisorHealth,
         Origin::Supervisor,
-    ),
+    )
+    .class(Class::Poll),
     get(
         "/supervisor/{supervisor}/stats",
         Op::SupervisorStats,
@@ -171,6 +177,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
     .since(31),
     // Runs inside the Overlord, with its network and its files.
     admin("/sampler", Op::Sample)
+        .class(Class::Listing)
         .body(BodyUse::Spec(SpecKind::Sampler))
         .query(&["for"])
         .repeat(Repeat::Yes),
@@ -217,12 +224,14 @@ pub const ENDPOINTS: &[Endpoint] = &[
         Op::CompactionSupervisorsEnabled,
         Origin::None,
     )
+    .class(Class::Poll)
     .since(31),
     get(
         "/compaction/config/cluster",
         Op::ClusterCompactionConfig,
         Origin::None,
     )
+    .class(Class::Poll)
     .since(33),
     admin("/compaction/config/cluster", Op::SetClusterCompactionConfig)
         .body(PLAIN)
@@ -239,6 +248,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
         Op::CompactionConfig,
         Origin::Path,
     )
+    .class(Class::Poll)
     .reads(Disclosure::Payload)
     .since(33),
     manage(
@@ -274,12 +284,15 @@ pub const ENDPOINTS: &[Endpoint] = &[
         Op::CompactionStatus,
         Origin::Path,
     )
+    .class(Class::Poll)
     .since(33),
     admin("/compaction/simulate", Op::SimulateCompaction)
+        .class(Class::Listing)
         .body(PLAIN)
         .repeat(Repeat::Yes)
         .since(31),
     get("/compaction/progress", Op::CompactionProgress, Origin::None)
+        .class(Class::Poll)
         .query(&["dataSource"])
         .since(31)
         .until(32),
@@ -292,10 +305,12 @@ pub const ENDPOINTS: &[Endpoint] = &[
     .since(31)
     .until(32),
     // The cluster: `OverlordResource`.
-    get("/leader", Op::Leader, Origin::None),
-    get("/isLeader", Op::IsLeader, Origin::None).anybody(),
+    get("/leader", Op::Leader, Origin::None).class(Class::Health),
+    get("/isLeader", Op::IsLeader, Origin::None)
+        .class(Class::Health)
+        .anybody(),
     get("/workers", Op::Workers, Origin::None),
-    get("/worker", Op::WorkerConfig, Origin::None),
+    get("/worker", Op::WorkerConfig, Origin::None).class(Class::Poll),
     admin("/worker", Op::SetWorkerConfig).body(PLAIN),
     get("/worker/history", Op::WorkerConfigHistory, Origin::None).query(&["interval", "count"]),
     admin("/worker/{worker}/enable", Op::EnableWorker).repeat(Repeat::Yes),
@@ -305,7 +320,8 @@ pub const ENDPOINTS: &[Endpoint] = &[
         "/totalWorkerCapacity",
         Op::TotalWorkerCapacity,
         Origin::None,
-    ),
+    )
+    .class(Class::Poll),
     post(
         "/lockedIntervals",
         Op::LockedIntervals,
@@ -336,6 +352,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
         Op::K8sExecutionConfig,
         Origin::None,
     )
+    .class(Class::Poll)
     .since(31),
     admin("/k8s/taskrunner/executionconfig", Op::SetK8sExecutionConfig)
         .body(PLAIN)

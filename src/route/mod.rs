@@ -14,7 +14,7 @@ mod query;
 pub use endpoint::Endpoint;
 pub use endpoints::ENDPOINTS;
 pub use operation::{
-    Action, BodyUse, Disclosure, JsonUse, Operation, Origin, Repeat, SpecKind, Who,
+    Action, BodyUse, Class, Disclosure, JsonUse, Operation, Origin, Repeat, SpecKind, Who,
 };
 pub use path::{CanonicalPath, MalformedPath, PREFIX, Target, encode_segment};
 pub use query::{MalformedQuery, Query};

@@ -133,6 +133,44 @@ pub enum Disclosure {
     CompactionStatuses,
 }
 
+/// How much a request matters when the Overlord has more to do than it can: the most important
+/// first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Class {
+    /// Who leads, and is it there?
+    Health,
+    /// Tasks and supervisors that are submitted.
+    Submission,
+    /// Everything else that changes something.
+    Change,
+    /// One task, one supervisor, one setting.
+    Poll,
+    /// Lists, logs, reports, histories, and whatever else is large or slow.
+    Listing,
+}
+
+impl Class {
+    /// All classes, the most important first.
+    pub const ALL: [Class; 5] = [
+        Class::Health,
+        Class::Submission,
+        Class::Change,
+        Class::Poll,
+        Class::Listing,
+    ];
+
+    /// Its name in metrics and in `/status`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Class::Health => "health",
+            Class::Submission => "submission",
+            Class::Change => "change",
+            Class::Poll => "poll",
+            Class::Listing => "listing",
+        }
+    }
+}
+
 macro_rules! operations {
     ($($variant:ident $name:literal,)*) => {
         /// One per endpoint.

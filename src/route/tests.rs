@@ -664,3 +664,67 @@ fn keeps_its_meaning(method: &str, target: &str) -> bool {
     assert_eq!(find(&asked.2).as_ref(), Some(&asked), "{target}");
     true
 }
+
+/// Every row has the class that it has here: a new one must be thought about.
+#[test]
+fn every_endpoint_has_its_class() {
+    use Operation as O;
+    let polls = [
+        O::TaskPayload,
+        O::TaskStatus,
+        O::TaskSegments,
+        O::TaskStatuses,
+        O::SupervisorSpec,
+        O::SupervisorStatus,
+        O::SupervisorHealth,
+        O::CompactionSupervisorsEnabled,
+        O::ClusterCompactionConfig,
+        O::CompactionConfig,
+        O::CompactionStatus,
+        O::CompactionProgress,
+        O::WorkerConfig,
+        O::TotalWorkerCapacity,
+        O::K8sExecutionConfig,
+    ];
+    let lists = [
+        O::TaskLog,
+        O::TaskReports,
+        O::ListTasks,
+        O::ListWaitingTasks,
+        O::ListPendingTasks,
+        O::ListRunningTasks,
+        O::ListCompleteTasks,
+        O::ListSupervisors,
+        // Every task of it is asked.
+        O::SupervisorStats,
+        O::SupervisorParseErrors,
+        O::SupervisorHistory,
+        O::SupervisorHistories,
+        O::CompactionConfigs,
+        O::CompactionConfigHistory,
+        O::CompactionStatuses,
+        O::ClusterCompactionStatus,
+        O::Workers,
+        O::WorkerConfigHistory,
+        O::Scaling,
+        O::LockedIntervals,
+        O::LockedIntervalsV2,
+        O::ActiveLocks,
+        O::K8sExecutionConfigHistory,
+        // Slow, and they change nothing.
+        O::Sample,
+        O::SimulateCompaction,
+    ];
+    for endpoint in ENDPOINTS {
+        let operation = endpoint.operation;
+        let expected = match endpoint.action {
+            _ if lists.contains(&operation) => Class::Listing,
+            _ if polls.contains(&operation) => Class::Poll,
+            Action::Read if [O::Leader, O::IsLeader].contains(&operation) => Class::Health,
+            Action::Submit => Class::Submission,
+            Action::Shutdown | Action::Manage | Action::Admin | Action::Blocked => Class::Change,
+            Action::Read | Action::ReadSecrets => panic!("{operation:?} has no class here"),
+        };
+        assert_eq!(endpoint.class, expected, "{operation:?}");
+    }
+}

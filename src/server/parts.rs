@@ -139,6 +139,7 @@ pub(super) fn upstream(
         nodes: nodes.collect(),
         authorization,
         tls: upstream_tls(&from),
+        max_in_flight: from.max_in_flight,
         probe_interval: from.probe_interval,
         connect_timeout: from.connect_timeout,
         response_timeout: from.response_timeout,

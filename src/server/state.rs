@@ -28,6 +28,7 @@ impl admin::Source for State {
         let generation = self.gateway.generation();
         let view = generation.overlords.view();
         let leader = view.leader();
+        let load = generation.overlords.load();
         let overlords = generation
             .overlords
             .nodes()
@@ -54,6 +55,11 @@ impl admin::Source for State {
                 })
                 .collect(),
             login: generation.overlords.login(),
+            in_flight: load.in_flight,
+            waiting: load
+                .waiting
+                .map(|(class, count)| (class.name(), count))
+                .to_vec(),
             connections: self.listener.connections(),
             limiter_keys: self.limiter.len(),
             limiter_overflowed: self.limiter.overflowed(),

@@ -10,7 +10,7 @@ use prometheus::{
 };
 
 use super::readings::{Read, Readings, float, gauges_of};
-use super::{Outcome, Stage};
+use super::{OVERLOADED, Outcome, Stage};
 
 /// All metrics of the process.
 pub struct Metrics {
@@ -23,12 +23,14 @@ pub struct Metrics {
     submissions: IntCounterVec,
     limits: IntCounterVec,
     attempts: IntCounterVec,
+    shed: IntCounterVec,
     turned_away: IntCounterVec,
     cut: IntCounter,
     received: IntCounter,
     sent: IntCounter,
     overlords: GaugeVec,
     leader: GaugeVec,
+    waiting: GaugeVec,
     certificates: GaugeVec,
     gauges: Vec<Read>,
     datasources: Mutex<Names>,
@@ -124,6 +126,11 @@ impl Metrics {
                 "Times a request was sent or tried to be sent, by the Overlord that was tried last",
                 &["overlord"],
             ),
+            shed: counters(
+                "overgate_requests_shed_total",
+                "Requests that were not sent because the Overlord has more to do than it can, by class",
+                &["class"],
+            ),
             turned_away: counters(
                 "overgate_connections_turned_away_total",
                 "Connections closed before a request, by reason",
@@ -139,6 +146,11 @@ impl Metrics {
                 "overgate_overlord_state",
                 "1 for the state that an Overlord was last seen in",
                 &["overlord", "state"],
+            ),
+            waiting: gauges(
+                "overgate_upstream_waiting",
+                "Requests that wait to be sent to the Overlord, by class",
+                &["class"],
             ),
             certificates: gauges(
                 "overgate_certificate_expiry_timestamp_seconds",
@@ -199,6 +211,9 @@ impl Metrics {
             self.upstream_durations
                 .observe(outcome.upstream_time.as_secs_f64());
         }
+        if outcome.code == Some(OVERLOADED) {
+            self.shed.with_label_values(&[outcome.class]).inc();
+        }
         if outcome.cut {
             self.cut.inc();
         }
@@ -240,6 +255,11 @@ impl Metrics {
             self.leader
                 .with_label_values(&[address.as_str()])
                 .set(f64::from(u8::from(*leads)));
+        }
+        for (class, waiting) in &readings.waiting {
+            self.waiting
+                .with_label_values(&[class])
+                .set(float(*waiting as u64));
         }
         self.certificates.reset();
         for (file, end) in &readings.certificates {
@@ -294,7 +314,7 @@ mod tests {
 
     use super::*;
     use crate::finding::CODES;
-    use crate::route::ENDPOINTS;
+    use crate::route::{Class, ENDPOINTS};
     use crate::telemetry::outcome::tests::sample;
 
     /// Three Overlords, each seen in some state.
@@ -302,6 +322,7 @@ mod tests {
         let overlord = |number: u16| (format!("10.0.0.{number}:8090"), "following", number == 1);
         Readings {
             overlords: (1..=3).map(overlord).collect(),
+            waiting: Class::ALL.map(|class| (class.name(), 1)).to_vec(),
             ..Readings::default()
         }
     }
@@ -318,12 +339,14 @@ mod tests {
         outcome.findings.clear();
         let known = ENDPOINTS
             .iter()
-            .map(|endpoint| (endpoint.operation.name(), endpoint.action.name()));
-        for (operation, action) in known.chain([("none", "none")]) {
+            .map(|row| (row.operation.name(), row.action.name(), row.class.name()));
+        for (operation, action, class) in known.chain([("none", "none", "none")]) {
             outcome.operation = operation;
             outcome.action = action;
+            outcome.class = class;
             for status in [0, 200, 404, 502] {
                 outcome.status = status;
+                outcome.code = (status == 502).then_some(OVERLOADED);
                 metrics.count(&outcome);
             }
         }

@@ -80,6 +80,9 @@ impl Stage {
     }
 }
 
+/// The code of a request that was not sent, because too many others are.
+pub const OVERLOADED: &str = "overgateOverloaded";
+
 /// What became of one request. A line of the access log; holds no body and no secret.
 #[derive(Debug, Clone, Serialize)]
 pub struct Outcome {
@@ -100,6 +103,10 @@ pub struct Outcome {
     pub operation: &'static str,
     /// What a grant must allow for it; `none` before it is known.
     pub action: &'static str,
+    /// How much it matters under load; `none` before it is known. The endpoint says it to who
+    /// reads the log.
+    #[serde(skip)]
+    pub class: &'static str,
     /// What the request reads or writes, at most ten.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub datasources: Vec<String>,
@@ -166,6 +173,7 @@ pub(super) mod tests {
             path: "/druid/indexer/v1/task".to_owned(),
             operation: "submit-task",
             action: "submit",
+            class: "submission",
             datasources: vec!["wiki".to_owned()],
             subject: Some("t".to_owned()),
             status: 200,

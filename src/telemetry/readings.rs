@@ -11,6 +11,10 @@ pub struct Readings {
     pub overlords: Vec<(String, &'static str, bool)>,
     /// Does the leader take the gateway's login? `None`: it was not asked yet.
     pub login: Option<bool>,
+    /// Requests that were sent to the Overlord and have no answer yet.
+    pub in_flight: usize,
+    /// Requests that wait to be sent, by class.
+    pub waiting: Vec<(&'static str, usize)>,
     /// Per file of certificates: when the first certificate in it ends, in Unix seconds.
     pub certificates: Vec<(String, i64)>,
     /// Client connections that are open.
@@ -67,6 +71,13 @@ pub(super) fn gauges_of(registry: &Registry) -> Vec<Read> {
         (
             gauge("overgate_connections", "Client connections that are open"),
             |now| float(now.connections as u64),
+        ),
+        (
+            gauge(
+                "overgate_upstream_in_flight",
+                "Requests that were sent to the Overlord and whose answer has not begun",
+            ),
+            |now| float(now.in_flight as u64),
         ),
         (
             gauge("overgate_limiter_keys", "Buckets of the rate limits"),

@@ -10,6 +10,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::attempt::Head;
 use super::exchange::Whole;
+use super::flow::Seat;
 use super::{Held, NoMemory, Overlords};
 
 /// An answer that is read whole takes a buffer that doubles as it grows, and as much again when it
@@ -53,6 +54,8 @@ pub struct Answer {
     pub(super) overlords: Arc<Overlords>,
     pub(super) whole_request_written: bool,
     pub(super) held: Held,
+    /// Until the answer has begun; then who reads it slowly keeps nobody waiting.
+    pub(super) seat: Option<Seat>,
 }
 
 impl Answer {
@@ -63,7 +66,15 @@ impl Answer {
             None => self.beginning().await?,
             Some(limit) => Some(self.gather(limit, true).await?),
         };
+        self.leave_seat();
         Ok(())
+    }
+
+    /// The Overlord has done its work for this request: the next one may be sent.
+    pub(super) fn leave_seat(&mut self) {
+        if let Some(seat) = self.seat.take() {
+            seat.answered();
+        }
     }
 
     /// All of a short answer; of others the first piece, or what came soon.

@@ -226,6 +226,7 @@ impl Overlords {
             overlords: self.clone(),
             whole_request_written: wrote,
             held: Held::default(),
+            seat: None,
         })
     }
 

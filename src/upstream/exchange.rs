@@ -1,5 +1,5 @@
-//! A request until it has an answer: finding the leader, waiting out an election, repeating what
-//! may be repeated.
+//! A request until it has an answer: finding the leader, waiting out an election, taking a seat,
+//! repeating what may be repeated.
 //!
 //! A refused connection, a 307 and the 503 of a leader that is not ready come before Druid has
 //! queued anything (`RedirectFilter` stands before every resource; run on Druid 28.0.0 and
@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::answer::{Answer, ReadError};
 use super::attempt::{Head, Request, SendError};
+use super::flow::{Overload, Seat, Turn};
 use super::{Held, Overlords};
 
 /// Requests that waited for a leader come back spread over this time.
@@ -33,6 +34,8 @@ pub struct Plan {
     pub deadline: Instant,
     /// A 503 is Druid's answer (`/supervisor/{id}/health`), not a node that is not ready.
     pub unavailable_is_an_answer: bool,
+    /// Whose turn it is when the Overlord is busy.
+    pub turn: Turn,
 }
 
 /// What happened on the way, for the access log.
@@ -52,6 +55,12 @@ pub enum Failure {
     /// Nobody led by the deadline; nothing was executed.
     #[error("no Overlord led by the deadline")]
     NoLeader,
+    /// Too many requests are in flight or wait to be; nothing was executed.
+    #[error("the Overlord has more to do than it can")]
+    Overloaded {
+        /// When there may be room.
+        retry_after: Duration,
+    },
     /// The answer was cut; the request may have been executed.
     #[error("the Overlord's answer was lost")]
     Lost(#[source] Option<SendError>),
@@ -90,6 +99,21 @@ pub(super) enum Miss {
     Maybe(SendError),
     /// Nobody led by the deadline.
     NoLeader,
+    /// No seat in time.
+    Overloaded(Overload),
+}
+
+impl Miss {
+    /// The end of a request that was not sent this time. If it was before, and may have been
+    /// executed then, this is no clean "not now".
+    pub(super) fn into_failure(self, may_be_executed: bool) -> Failure {
+        match self {
+            Miss::NoLeader | Miss::Overloaded(_) if may_be_executed => Failure::Lost(None),
+            Miss::NoLeader | Miss::NotExecuted => Failure::NoLeader,
+            Miss::Overloaded(Overload { retry_after }) => Failure::Overloaded { retry_after },
+            Miss::Maybe(error) => Failure::Lost(Some(error)),
+        }
+    }
 }
 
 impl Overlords {
@@ -142,9 +166,9 @@ impl Overlords {
                 },
                 Err(Miss::NotExecuted) => continue,
                 Err(Miss::Maybe(error)) => Some(error),
-                // An earlier attempt may have changed something: then this is no clean "not now".
-                Err(Miss::NoLeader) if may_be_executed => return Err(Failure::Lost(None)),
-                Err(Miss::NoLeader) => return Err(Failure::NoLeader),
+                Err(missed @ (Miss::NoLeader | Miss::Overloaded(_))) => {
+                    return Err(missed.into_failure(may_be_executed));
+                }
             };
             may_be_executed = request.method != Method::GET;
             self.after_loss(trail);
@@ -172,9 +196,7 @@ impl Overlords {
         plan: Plan,
         trail: &mut Trail,
     ) -> Result<Answer, Miss> {
-        let Some(node) = self.leader_by(plan.deadline).await else {
-            return Err(Miss::NoLeader);
-        };
+        let (node, seat) = self.leader_and_seat(plan, *trail).await?;
         trail.attempts += 1;
         trail.node = Some(node);
         let connected = tokio::select! {
@@ -192,7 +214,7 @@ impl Overlords {
             Err(error) => Err(error),
         };
         let missed = match sent {
-            Ok(answer) => match answer.head.status {
+            Ok(mut answer) => match answer.head.status {
                 // Its Location is never followed: it can be a dead node, the sender itself, or
                 // an address that only the cluster knows.
                 StatusCode::TEMPORARY_REDIRECT => Miss::NotExecuted,
@@ -201,6 +223,7 @@ impl Overlords {
                 }
                 _ => {
                     trail.first_byte.get_or_insert(first_byte);
+                    answer.seat = Some(seat);
                     return Ok(answer);
                 }
             },
@@ -210,9 +233,35 @@ impl Overlords {
                 return Err(Miss::Maybe(error));
             }
         };
+        // Whoever waits, for a leader or for a while, holds no seat.
+        drop(seat);
         self.distrust(node);
         self.pause(trail.attempts, plan.deadline).await;
         Err(missed)
+    }
+
+    /// A leader, and then a seat: in an election nobody takes one.
+    async fn leader_and_seat(
+        self: &Arc<Self>,
+        plan: Plan,
+        trail: Trail,
+    ) -> Result<(usize, Seat), Miss> {
+        let mut turn = plan.turn;
+        loop {
+            // Who has waited for a leader, or was sent before, is not sent away.
+            if trail.attempts > 0 || self.view.borrow().leader().is_none() {
+                turn = turn.patient();
+            }
+            if self.leader_by(plan.deadline).await.is_none() {
+                return Err(Miss::NoLeader);
+            }
+            let seat = self.flow.seat(turn, plan.deadline).await;
+            let seat = seat.map_err(Miss::Overloaded)?;
+            // It may be another one by now.
+            if let Some(node) = self.view.borrow().leader() {
+                return Ok((node, seat));
+            }
+        }
     }
 
     /// The leader, as soon as there is one; nobody once the deadline has passed.
@@ -274,6 +323,7 @@ mod tests {
 
     use super::*;
     use crate::demo;
+    use crate::route::Class;
     use crate::upstream::{Memory, Node, NodeState, Settings};
 
     /// Moved by one test alone.
@@ -301,6 +351,7 @@ mod tests {
             write_timeout: long,
             idle_timeout: long,
             wall_clock: clock,
+            max_in_flight: 32,
             memory: Memory::new(1 << 20),
         };
         Overlords::new(settings, 7).expect("no CA to read")
@@ -317,6 +368,7 @@ mod tests {
             repeatable: false,
             deadline: Instant::now() + Duration::from_secs(30),
             unavailable_is_an_answer: false,
+            turn: Turn::of_principal(Class::Poll, "somebody"),
         }
     }
 

@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::exchange::{Failure, Plan, Trail};
-use super::{Overlords, Request};
+use super::{Overlords, Request, Turn};
 use crate::quota::{LiveTask, LiveTasks};
 
 /// All that is unfinished and nothing else: `max` counts finished tasks only (run on Druid 28.0.0
@@ -72,6 +72,7 @@ impl LiveList {
     pub async fn count(
         self: &Arc<Self>,
         deadline: Instant,
+        turn: Turn,
         trail: &mut Trail,
     ) -> Result<(), Failure> {
         match self.tasks.age() {
@@ -80,24 +81,25 @@ impl LiveList {
                 let list = self.clone();
                 tokio::spawn(async move {
                     // Nobody waits for it; who needs it asks again.
-                    let _ = list.ask(FRESH, deadline, &mut Trail::default()).await;
+                    let _ = list.ask(FRESH, deadline, turn, &mut Trail::default()).await;
                 });
                 Ok(())
             }
-            Some(_) | None => self.ask(STALE, deadline, trail).await,
+            Some(_) | None => self.ask(STALE, deadline, turn, trail).await,
         }
     }
 
     /// Sees to it that the count is good enough to refuse somebody; tells whether it is newer now.
-    pub async fn count_to_refuse(&self, deadline: Instant, trail: &mut Trail) -> bool {
+    pub async fn count_to_refuse(&self, deadline: Instant, turn: Turn, trail: &mut Trail) -> bool {
         self.tasks.age().is_none_or(|age| age > TO_REFUSE)
-            && self.ask(TO_REFUSE, deadline, trail).await.is_ok()
+            && self.ask(TO_REFUSE, deadline, turn, trail).await.is_ok()
     }
 
     async fn ask(
         &self,
         oldest: Duration,
         deadline: Instant,
+        turn: Turn,
         trail: &mut Trail,
     ) -> Result<(), Failure> {
         let _turn = tokio::time::timeout_at(deadline, self.asking.lock())
@@ -109,6 +111,7 @@ impl LiveList {
         let plan = Plan {
             repeatable: true,
             deadline,
+            turn,
             unavailable_is_an_answer: false,
         };
         let asked = self.tasks.now();

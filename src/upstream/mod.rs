@@ -3,6 +3,7 @@
 mod answer;
 mod attempt;
 mod exchange;
+mod flow;
 mod leader;
 mod live;
 mod memory;
@@ -14,6 +15,7 @@ mod trust;
 pub use answer::{Answer, ReadError};
 pub use attempt::{Head, Request, SendError};
 pub use exchange::{Failure, Plan, Trail, Whole};
+pub use flow::{Load, Turn};
 pub use leader::{LeaderView, NodeState};
 pub use live::LiveList;
 pub use memory::{Held, Memory, NoMemory};
@@ -37,6 +39,8 @@ pub struct Settings {
     pub authorization: Option<HeaderValue>,
     /// How TLS nodes are believed.
     pub tls: TlsSettings,
+    /// Requests in flight at once, at least one.
+    pub max_in_flight: usize,
     /// How often each node is asked whether it leads.
     pub probe_interval: Duration,
     /// Opening a connection, TLS included.
@@ -88,6 +92,7 @@ pub struct Overlords {
     /// Did the leader take the gateway's login? `None`: it was not asked yet.
     login: watch::Sender<Option<bool>>,
     wake: Vec<Notify>,
+    flow: Arc<flow::Flow>,
     jitter: Mutex<u64>,
 }
 
@@ -106,6 +111,7 @@ impl Overlords {
             view: watch::Sender::new(LeaderView::new(nodes)),
             login: watch::Sender::new(None),
             wake: std::iter::repeat_with(Notify::new).take(nodes).collect(),
+            flow: flow::Flow::new(settings.max_in_flight),
             jitter: Mutex::new(seed | 1),
             settings,
         }))
@@ -119,6 +125,11 @@ impl Overlords {
     /// Did the leader take the gateway's login when it was asked last? `None`: it was not yet.
     pub fn login(&self) -> Option<bool> {
         *self.login.borrow()
+    }
+
+    /// How busy they are kept.
+    pub fn load(&self) -> Load {
+        self.flow.load()
     }
 
     /// The nodes, in the view's order.

@@ -15,7 +15,7 @@ use serde::de::IgnoredAny;
 use tokio::time::Instant;
 
 use super::exchange::{Failure, Plan, Trail, Whole};
-use super::{Overlords, Request};
+use super::{Overlords, Request, Turn};
 use crate::druid::{DataSource, Owner, SupervisorId, TaskId};
 use crate::route::encode_segment;
 use crate::spec::stored_owner;
@@ -122,6 +122,7 @@ impl Owners {
         &self,
         id: &TaskId,
         fresh: bool,
+        turn: Turn,
         deadline: Instant,
         trail: &mut Trail,
     ) -> Result<Option<Owner>, Failure> {
@@ -132,7 +133,7 @@ impl Owners {
             "/druid/indexer/v1/task/{}/status",
             encode_segment(id.as_str())
         );
-        let Some(told) = self.fetch(target, deadline, trail).await? else {
+        let Some(told) = self.fetch(target, turn, deadline, trail).await? else {
             return Ok(None);
         };
         // What cannot be read says nothing of the task, and nothing is to be remembered of it.
@@ -158,6 +159,7 @@ impl Owners {
         &self,
         id: &SupervisorId,
         fresh: bool,
+        turn: Turn,
         deadline: Instant,
         trail: &mut Trail,
     ) -> Result<Option<Owner>, Failure> {
@@ -171,7 +173,7 @@ impl Owners {
             "/druid/indexer/v1/supervisor/{}",
             encode_segment(id.as_str())
         );
-        let Some(told) = self.fetch(target, deadline, trail).await? else {
+        let Some(told) = self.fetch(target, turn, deadline, trail).await? else {
             return Ok(None);
         };
         if serde_json::from_slice::<IgnoredAny>(&told.body).is_err() {
@@ -192,6 +194,7 @@ impl Owners {
     async fn fetch(
         &self,
         target: String,
+        turn: Turn,
         deadline: Instant,
         trail: &mut Trail,
     ) -> Result<Option<Whole>, Failure> {
@@ -199,6 +202,7 @@ impl Owners {
             repeatable: true,
             deadline,
             unavailable_is_an_answer: false,
+            turn,
         };
         let answer = self
             .overlords

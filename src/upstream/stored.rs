@@ -87,6 +87,7 @@ impl Overlords {
             let lost = match self.attempt(request, plan, trail).await {
                 Ok(mut answer) => match timeout_at(plan.deadline, answer.whole(limit)).await {
                     Ok(Ok(body)) => {
+                        answer.leave_seat();
                         let head = answer.head.clone();
                         return self
                             .answered(head, body, submission, lost_before, plan, trail)
@@ -99,9 +100,9 @@ impl Overlords {
                 },
                 Err(Miss::NotExecuted) => continue,
                 Err(Miss::Maybe(error)) => Some(error),
-                // An earlier attempt may have been executed: then this is no clean "not now".
-                Err(Miss::NoLeader) if lost_before => return Err(Failure::Lost(None)),
-                Err(Miss::NoLeader) => return Err(Failure::NoLeader),
+                Err(missed @ (Miss::NoLeader | Miss::Overloaded(_))) => {
+                    return Err(missed.into_failure(lost_before));
+                }
             };
             lost_before = true;
             self.after_loss(trail);
@@ -157,6 +158,7 @@ impl Overlords {
         let plan = Plan {
             repeatable: true,
             unavailable_is_an_answer: false,
+            turn: plan.turn.patient(),
             ..plan
         };
         let mut asking = Trail::default();

@@ -19,6 +19,7 @@ mod flood;
 mod ids;
 mod limits;
 mod lists;
+mod load;
 mod logins;
 mod quotas;
 mod secrets;

@@ -97,14 +97,22 @@ impl Rig {
 
     /// With more lines in `[upstream]` and more sections.
     pub async fn with(upstream: &str, more: &str) -> Rig {
-        Rig::build(|overlords| {
-            let telemetry = if more.contains("[telemetry]") {
-                ""
-            } else {
-                "[telemetry]\naccess_log = \"off\""
-            };
-            let text = format!(
-                r#"
+        Rig::build(&[], |overlords| Rig::text(overlords, upstream, more)).await
+    }
+
+    /// The same before these Overlords instead of the embedded ones.
+    pub async fn before(overlords: &[SocketAddr], upstream: &str, more: &str) -> Rig {
+        Rig::build(overlords, |overlords| Rig::text(overlords, upstream, more)).await
+    }
+
+    fn text(overlords: &[String], upstream: &str, more: &str) -> String {
+        let telemetry = if more.contains("[telemetry]") {
+            ""
+        } else {
+            "[telemetry]\naccess_log = \"off\""
+        };
+        let text = format!(
+            r#"
 {more}
 [admin]
 address = "127.0.0.1:0"
@@ -117,16 +125,14 @@ probe_interval = "100ms"
 {upstream}
 {}
 "#,
-                overlords.join(", "),
-                users()
-            );
-            if text.contains("[listener]") {
-                text.replace("[listener]", "[listener]\naddress = \"127.0.0.1:0\"")
-            } else {
-                format!("{text}\n[listener]\naddress = \"127.0.0.1:0\"\n")
-            }
-        })
-        .await
+            overlords.join(", "),
+            users()
+        );
+        if text.contains("[listener]") {
+            text.replace("[listener]", "[listener]\naddress = \"127.0.0.1:0\"")
+        } else {
+            format!("{text}\n[listener]\naddress = \"127.0.0.1:0\"\n")
+        }
     }
 
     /// A shipped example, with the addresses of this rig. `replace` stands for what an operator
@@ -138,7 +144,7 @@ probe_interval = "100ms"
             assert!(text.contains(from), "{name} has no {from}");
             text = text.replace(from, to);
         }
-        Rig::build(|overlords| {
+        Rig::build(&[], |overlords| {
             let mut all: toml::Table = text.parse().expect("TOML");
             for more in [
                 format!("[upstream]\noverlords = [{}]", overlords.join(", ")),
@@ -160,7 +166,7 @@ probe_interval = "100ms"
         .await
     }
 
-    async fn build(text: impl FnOnce(&[String]) -> String) -> Rig {
+    async fn build(instead: &[SocketAddr], text: impl FnOnce(&[String]) -> String) -> Rig {
         // Not the time of day: tests move it.
         let start: Timestamp = "2026-01-01T00:00:00Z".parse().expect("a time");
         let clock = Arc::new(AtomicI64::new(0));
@@ -184,9 +190,11 @@ probe_interval = "100ms"
             leader.get_or_insert(address);
             nodes.push(Node::start(cluster.clone(), listener, role).expect("bound"));
         }
-        let overlords: Vec<String> = nodes
+        let own: Vec<SocketAddr> = nodes.iter().map(Node::address).collect();
+        let named = if instead.is_empty() { &own } else { instead };
+        let overlords: Vec<String> = named
             .iter()
-            .map(|node| format!("\"http://{}\"", node.address()))
+            .map(|address| format!("\"http://{address}\""))
             .collect();
         let text = text(&overlords);
         // A secret is its own reference, unless that is a file.

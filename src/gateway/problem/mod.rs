@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 use crate::admission::{BodyProblem, Rejection};
 use crate::finding::Finding;
 use crate::quota::{Cost, Numbers, RateLimit};
-use crate::telemetry::Stage;
+use crate::telemetry::{OVERLOADED, Stage};
 use crate::upstream::{Failure, NoMemory};
 
 /// A refusal, ready to be written.
@@ -207,6 +207,14 @@ impl Problem {
                 "No Overlord leads at the moment; the request was not executed, try again",
             )
             .retry_after(Duration::from_secs(5)),
+            Failure::Overloaded { retry_after } => Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                OVERLOADED,
+                Stage::Upstream,
+                "The Overlord has more to do than it can; the request was not executed, try again \
+                 after the time that `Retry-After` says",
+            )
+            .retry_after(*retry_after),
             Failure::Lost(_) if may_be_accepted => Problem::new(
                 StatusCode::BAD_GATEWAY,
                 "overgateAnswerLost",
@@ -235,7 +243,7 @@ impl Problem {
             Failure::TooLarge | Failure::Unexpected => Problem::unexpected_answer(),
         };
         problem.fate(match failure {
-            Failure::NoLeader => Fate::Unreached,
+            Failure::NoLeader | Failure::Overloaded { .. } => Fate::Unreached,
             Failure::Login => Fate::Refused,
             Failure::Lost(_)
             | Failure::Late
