@@ -15,7 +15,7 @@ pub use attempt::{Head, Request, SendError};
 pub use exchange::{Failure, Plan, Trail, Whole};
 pub use leader::{LeaderView, NodeState};
 pub use memory::{Held, Memory, NoMemory};
-pub use owner::Owners;
+pub use owner::{Owners, spec_of, status_of};
 pub use stored::{Submission, Submitted};
 pub use trust::{TlsSettings, Trust, TrustError};
 
