@@ -11,13 +11,14 @@ use super::exchange::{Gateway, Record};
 use super::generation::{Due, Generation};
 use super::head;
 use super::problem::Problem;
+use super::share::Question;
 use crate::admission::{Admitted, AwaitingBody, BodyProblem, Login, Rejection, Step, begin};
 use crate::caller::Credentials;
 use crate::druid::Owner;
 use crate::identity::Failure as LoginFailure;
 use crate::listener::Arrival;
 use crate::route::Subject;
-use crate::upstream::{Failure, Held, Trail};
+use crate::upstream::{Failure, Held, Trail, spec_of, status_of};
 
 /// Bodies above this are judged on a thread of their own, so that others are not kept waiting.
 const LARGE: usize = 256 * 1024;
@@ -78,7 +79,9 @@ impl Gateway {
                     let deadline = due.by(wait.action());
                     // A task's owner never changes.
                     let fresh = wait.fresh() && !matches!(subject, Subject::Task(_));
-                    let owner = owner(generation, &subject, fresh, deadline, &mut trail).await;
+                    let owner = self
+                        .owner(generation, &subject, fresh, deadline, &mut trail)
+                        .await;
                     record.upstream(trail, generation.overlords.nodes(), begun.elapsed());
                     asked = Some(Asked {
                         subject,
@@ -114,6 +117,44 @@ impl Gateway {
                     judged
                 }
             };
+        }
+    }
+
+    /// Whom something belongs to. Unless it must be known afresh, the question is one that many may
+    /// ask at the same time; of a task it is the one for its status.
+    async fn owner(
+        &self,
+        generation: &Generation,
+        subject: &Subject,
+        fresh: bool,
+        deadline: Instant,
+        trail: &mut Trail,
+    ) -> Result<Option<Owner>, Failure> {
+        if fresh {
+            return owner(generation, subject, true, deadline, trail).await;
+        }
+        if let Some(owner) = generation.owners.remembered_owner(subject) {
+            return Ok(Some(owner));
+        }
+        let target = match subject {
+            Subject::Task(id) => status_of(id),
+            Subject::Supervisor(id) => spec_of(id),
+            Subject::None | Subject::DataSource(_) | Subject::Worker(_) => {
+                return Ok(Some(Owner::Unnamed));
+            }
+        };
+        let question = Question {
+            target,
+            unavailable_is_an_answer: false,
+            // What it says is remembered anyway, if it says it well.
+            reuse: Duration::ZERO,
+            principal: None,
+        };
+        let read = self.share.read(&question, generation, deadline).await;
+        *trail = read.trail;
+        match read.told {
+            Some(told) => generation.owners.read(subject, &*told?),
+            None => owner(generation, subject, true, deadline, trail).await,
         }
     }
 

@@ -15,6 +15,7 @@ use tokio::time::{Instant, timeout};
 use super::generation::{Due, Generation};
 use super::head;
 use super::problem::Problem;
+use super::share::{Act, Share};
 use crate::admission::Trace;
 use crate::identity::Authenticator;
 use crate::listener::{Arrival, Drain, EdgeRefusal, Serve, Verdict};
@@ -47,6 +48,7 @@ pub struct Gateway {
     pub(super) telemetry: Telemetry,
     pub(super) drain: Arc<Drain>,
     pub(super) body_memory: Memory,
+    pub(super) share: Arc<Share>,
     wall_clock: fn() -> Timestamp,
     seed: u32,
     count: AtomicU32,
@@ -56,12 +58,17 @@ pub struct Gateway {
 /// panic leaves a line.
 pub(super) struct Record<'g> {
     telemetry: &'g Telemetry,
+    share: &'g Share,
     begun: Instant,
+    /// What it is about to change.
+    pub(super) act: Option<Act>,
     pub(super) outcome: Outcome,
 }
 
 impl Drop for Record<'_> {
     fn drop(&mut self) {
+        // Its client may never have been answered: it counts all the same.
+        self.acted();
         self.outcome.duration = self.begun.elapsed();
         self.telemetry.report(&self.outcome);
     }
@@ -70,6 +77,13 @@ impl Drop for Record<'_> {
 impl Record<'_> {
     pub(super) fn request_id(&self) -> &str {
         &self.outcome.request_id
+    }
+
+    /// What it changed is answered now: whoever reads from now on knows of it.
+    pub(super) fn acted(&mut self) {
+        if let Some(act) = self.act.take() {
+            self.share.acted(&act);
+        }
     }
 
     /// Takes over what admission learnt.
@@ -134,6 +148,7 @@ impl Gateway {
             authenticator,
             telemetry,
             drain,
+            share: Share::new(&body_memory),
             body_memory,
             wall_clock,
             seed,
@@ -153,7 +168,7 @@ impl Gateway {
 
     /// Bytes that bodies and answers take now.
     pub fn body_bytes(&self) -> usize {
-        self.body_memory.used()
+        self.body_memory.used() + self.share.used()
     }
 
     /// Logins that are remembered.
@@ -177,7 +192,9 @@ impl Gateway {
         let time = self.now().saturating_sub(since).unwrap_or_default();
         Record {
             telemetry: &self.telemetry,
+            share: &self.share,
             begun,
+            act: None,
             outcome: Outcome {
                 time: format!("{time:.3}"),
                 request_id: format!("{:08x}{number:08x}", self.seed),
@@ -197,6 +214,7 @@ impl Gateway {
                 audited: false,
                 upstream: None,
                 attempts: 0,
+                sharing: None,
                 duration: Duration::ZERO,
                 upstream_time: Duration::ZERO,
                 received: 0,

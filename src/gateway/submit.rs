@@ -12,9 +12,11 @@ use super::exchange::{Gateway, Record};
 use super::generation::{Due, Generation};
 use super::problem::{Problem, rate_limit_fields, seconds};
 use super::relay::forwarded_fields;
+use super::share::Act;
 use crate::admission::{Admitted, Forward};
 use crate::druid::{DataSource, TaskId};
 use crate::quota::Charge;
+use crate::route::Subject;
 use crate::upstream::{Failure, Head, Plan, Request, Submission, Submitted, Trail};
 
 /// The largest answer to a submission that is read; a supervisor's is its id.
@@ -41,6 +43,17 @@ impl Gateway {
         record.outcome.rule = Some(permit.role().clone());
         let adds = |reply: Reply| with_charge(reply.warnings(&warnings), charge.as_ref());
         let deadline = due.by(route.endpoint.action);
+        record.act = match &forward {
+            Forward::DryRun { .. } => None,
+            Forward::SubmitTask { id, .. } => Act::of(route.endpoint, &principal, id.clone()),
+            Forward::SubmitSupervisor { .. } | Forward::ShutdownAll(_) | Forward::Relay { .. } => {
+                let task = match &route.subject {
+                    Subject::Task(id) => Some(id.clone()),
+                    _ => None,
+                };
+                Act::of(route.endpoint, &principal, task)
+            }
+        };
         match forward {
             Forward::DryRun {
                 refused_by,
@@ -183,6 +196,9 @@ impl Gateway {
             .and_then(|accepted| accepted.task.parse::<TaskId>().ok());
         if let Some(id) = id {
             record.outcome.subject = Some(id.to_string());
+            if let Some(act) = &mut record.act {
+                act.task = Some(id.clone());
+            }
             if let Some(datasource) = &submission.datasource {
                 generation.owners.learn(id, datasource.clone());
             }

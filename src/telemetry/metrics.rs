@@ -50,6 +50,7 @@ pub struct Metrics {
     findings: IntCounterVec,
     submissions: IntCounterVec,
     attempts: IntCounterVec,
+    shared_reads: IntCounterVec,
     turned_away: IntCounterVec,
     cut: IntCounter,
     received: IntCounter,
@@ -145,6 +146,11 @@ impl Metrics {
                 "Times a request was sent or tried to be sent, by the Overlord that was tried last",
                 &["overlord"],
             ),
+            shared_reads: counters(
+                "overgate_shared_reads_total",
+                "Reads of statuses and lists, by how they came by their answer (`fetched`, `joined` one under way, `reused` one of a moment ago, `alone`: it is too large to share)",
+                &["answer"],
+            ),
             turned_away: counters(
                 "overgate_connections_turned_away_total",
                 "Connections closed before a request, by reason",
@@ -211,6 +217,9 @@ impl Metrics {
                 .inc_by(outcome.attempts.into());
             self.upstream_durations
                 .observe(outcome.upstream_time.as_secs_f64());
+        }
+        if let Some(sharing) = outcome.sharing {
+            self.shared_reads.with_label_values(&[sharing.name()]).inc();
         }
         if outcome.cut {
             self.cut.inc();
@@ -384,6 +393,7 @@ mod tests {
     use super::*;
     use crate::finding::CODES;
     use crate::route::ENDPOINTS;
+    use crate::telemetry::Sharing;
     use crate::telemetry::outcome::tests::sample;
 
     /// Three Overlords, each seen in some state.
@@ -415,6 +425,15 @@ mod tests {
                 outcome.status = status;
                 metrics.count(&outcome);
             }
+        }
+        for sharing in [
+            Sharing::Fetched,
+            Sharing::Joined,
+            Sharing::Reused,
+            Sharing::Alone,
+        ] {
+            outcome.sharing = Some(sharing);
+            metrics.count(&outcome);
         }
         // A refusal's code belongs to one stage, and there are some 40.
         for stage in Stage::ALL {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 pub use access_log::{AccessLog, Sink};
 pub use metrics::{Metrics, Readings};
-pub use outcome::{Outcome, Stage};
+pub use outcome::{Outcome, Sharing, Stage};
 
 /// Takes outcomes.
 #[derive(Debug, Clone)]

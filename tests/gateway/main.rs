@@ -21,3 +21,4 @@ mod limits;
 mod lists;
 mod logins;
 mod secrets;
+mod sharing;
