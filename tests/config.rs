@@ -153,6 +153,7 @@ address = "0.0.0.0:8191"
 [upstream]
 overlords = ["127.0.0.1:8090", "ftp://x", 5]
 idle_timeout = "31s"
+reuse_reads = "2001ms"
 [[user]]
 name = "etl"
 password = "secret"
@@ -178,11 +179,12 @@ rate = "many"
         "9:32: upstream.overlords[2]: ",
         "9:43: upstream.overlords[3]: ",
         "10:16: upstream.idle_timeout: ",
-        "13:12: user[1].password: ",
-        "14:10: user[1].roles[1]: there is no role `wiki-riter`; did you mean `wiki-writer`?",
-        "18:12: role[1].grant[1].actions[1]: `sumbit` is not one of",
-        "19:16: role[1].grant[1].datasources[1]: ",
-        "22:8: rate_limit[1].rate: ",
+        "11:15: upstream.reuse_reads: this is at most 2s",
+        "14:12: user[1].password: ",
+        "15:10: user[1].roles[1]: there is no role `wiki-riter`; did you mean `wiki-writer`?",
+        "19:12: role[1].grant[1].actions[1]: `sumbit` is not one of",
+        "20:16: role[1].grant[1].datasources[1]: ",
+        "23:8: rate_limit[1].rate: ",
     ];
     for expected in expected {
         assert!(

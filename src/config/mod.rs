@@ -158,6 +158,9 @@ pub struct Upstream {
     pub submission_deadline: Duration,
     /// A read has its answer's header in this time, retries included.
     pub read_deadline: Duration,
+    /// The answer to a read of a state serves whoever reads the same this long after it was asked
+    /// for; at most 2 s, zero: never.
+    pub reuse_reads: Duration,
     /// An answer's body has gone down in this time.
     pub transfer_deadline: Duration,
 }

@@ -271,8 +271,14 @@ fn upstream(table: Table<'_, '_>, resolve: Resolve<'_>, serves: bool) -> Upstrea
         idle_timeout: time(&table, "idle_timeout", seconds(30)),
         submission_deadline: time(&table, "submission_deadline", seconds(45)),
         read_deadline: time(&table, "read_deadline", seconds(45)),
+        reuse_reads: table
+            .parsed("reuse_reads", duration)
+            .unwrap_or(Duration::from_millis(500)),
         transfer_deadline: time(&table, "transfer_deadline", seconds(3_600)),
     };
+    if read.reuse_reads > seconds(2) {
+        table.wrong_value("reuse_reads", "this is at most 2s", None);
+    }
     if read.idle_timeout > seconds(30) {
         table.wrong_value("idle_timeout", "this is at most 30s", None);
     }

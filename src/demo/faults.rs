@@ -47,6 +47,8 @@ pub enum Fault {
     CutInside(u64),
     /// It is done after this time, if the client is still there.
     Delay(Duration),
+    /// It is done at once and answered after this time: meanwhile its answer grows old.
+    Late(Duration),
     /// Nothing is done, and another answer: status, content type (empty: none), body.
     Instead(u16, &'static str, String),
 }

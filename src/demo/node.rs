@@ -256,14 +256,17 @@ impl Inner {
                     StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
                 Answer::instead(status, media_type, text.clone())
             }
-            Some(Fault::CutAfter | Fault::CutInside(_) | Fault::Delay(_)) | None => {
-                self.act(&role, &head, &target, &body)
-            }
+            Some(Fault::CutAfter | Fault::CutInside(_) | Fault::Delay(_) | Fault::Late(_))
+            | None => self.act(&role, &head, &target, &body),
         };
+        if let Some(Fault::Late(time)) = &fault {
+            tokio::time::sleep(*time).await;
+        }
         let cut = match fault {
             Some(Fault::CutAfter) => return Err(Cut),
             Some(Fault::CutInside(bytes)) => Some(bytes),
-            Some(Fault::CutBefore | Fault::Delay(_) | Fault::Instead(..)) | None => None,
+            Some(Fault::CutBefore | Fault::Delay(_) | Fault::Late(_) | Fault::Instead(..))
+            | None => None,
         };
         let date = self
             .cluster

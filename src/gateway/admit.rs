@@ -11,6 +11,7 @@ use super::exchange::{Gateway, Record};
 use super::generation::{Due, Generation};
 use super::head;
 use super::problem::Problem;
+use super::share::Question;
 use super::turn::turn;
 use crate::admission::{Admitted, AwaitingBody, BodyProblem, Login, Rejection, Step, begin};
 use crate::caller::Credentials;
@@ -18,7 +19,7 @@ use crate::druid::Owner;
 use crate::identity::Failure as LoginFailure;
 use crate::listener::Arrival;
 use crate::route::Subject;
-use crate::upstream::{Failure, Held, Trail, Turn};
+use crate::upstream::{Failure, Held, Trail, Turn, spec_of, status_of};
 
 /// Bodies above this are judged on a thread of their own, so that others are not kept waiting.
 const LARGE: usize = 256 * 1024;
@@ -82,8 +83,9 @@ impl Gateway {
                     let turn = turn(wait.endpoint(), wait.principal(), &[]);
                     // A task's owner never changes.
                     let fresh = wait.fresh() && !matches!(subject, Subject::Task(_));
-                    let owner =
-                        owner(generation, &subject, fresh, turn, deadline, &mut trail).await;
+                    let owner = self
+                        .owner(generation, &subject, fresh, turn, deadline, &mut trail)
+                        .await;
                     record.upstream(trail, generation.overlords.nodes(), begun.elapsed());
                     asked = Some(Asked {
                         subject,
@@ -121,6 +123,46 @@ impl Gateway {
                 }
                 Step::NeedCharge(wait) => self.charge(wait, generation, due, record).await?,
             };
+        }
+    }
+
+    /// Whom something belongs to. Unless it must be known afresh, the question is one that many may
+    /// ask at the same time; of a task it is the one for its status.
+    async fn owner(
+        &self,
+        generation: &Generation,
+        subject: &Subject,
+        fresh: bool,
+        turn: Turn,
+        deadline: Instant,
+        trail: &mut Trail,
+    ) -> Result<Option<Owner>, Failure> {
+        if fresh {
+            return owner(generation, subject, true, turn, deadline, trail).await;
+        }
+        if let Some(owner) = generation.owners.remembered_owner(subject) {
+            return Ok(Some(owner));
+        }
+        let target = match subject {
+            Subject::Task(id) => status_of(id),
+            Subject::Supervisor(id) => spec_of(id),
+            Subject::None | Subject::DataSource(_) | Subject::Worker(_) => {
+                return Ok(Some(Owner::Unnamed));
+            }
+        };
+        let question = Question {
+            target,
+            unavailable_is_an_answer: false,
+            // What it says is remembered anyway, if it says it well.
+            reuse: Duration::ZERO,
+            principal: None,
+            turn,
+        };
+        let read = self.share.read(&question, generation, deadline).await;
+        *trail = read.trail;
+        match read.told {
+            Some(told) => generation.owners.read(subject, &*told?),
+            None => owner(generation, subject, true, turn, deadline, trail).await,
         }
     }
 

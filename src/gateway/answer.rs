@@ -154,6 +154,7 @@ impl Gateway {
         length: Length,
         record: &mut Record<'_>,
     ) -> bool {
+        record.acted();
         if self.drain.phase() >= Phase::LameDuck {
             session.set_keepalive(None);
         }

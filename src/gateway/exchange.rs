@@ -16,6 +16,7 @@ use super::charge::Account;
 use super::generation::{Due, Generation};
 use super::head;
 use super::problem::Problem;
+use super::share::{Act, Share};
 use crate::admission::{Trace, is_audited};
 use crate::identity::Authenticator;
 use crate::listener::{Arrival, Drain, EdgeRefusal, Serve, Verdict};
@@ -52,6 +53,7 @@ pub struct Gateway {
     pub(super) limiter: Arc<Limiter>,
     pub(super) drain: Arc<Drain>,
     pub(super) body_memory: Memory,
+    pub(super) share: Arc<Share>,
     wall_clock: fn() -> Timestamp,
     seed: u32,
     count: AtomicU32,
@@ -61,7 +63,10 @@ pub struct Gateway {
 /// panic leaves a line.
 pub(super) struct Record<'g> {
     telemetry: &'g Telemetry,
+    share: &'g Share,
     begun: Instant,
+    /// What it is about to change.
+    pub(super) act: Option<Act>,
     pub(super) outcome: Outcome,
     /// What it was charged.
     pub(super) account: Option<Account>,
@@ -69,6 +74,8 @@ pub(super) struct Record<'g> {
 
 impl Drop for Record<'_> {
     fn drop(&mut self) {
+        // Its client may never have been answered: it counts all the same.
+        self.acted();
         self.outcome.duration = self.begun.elapsed();
         self.telemetry.report(&self.outcome);
     }
@@ -77,6 +84,13 @@ impl Drop for Record<'_> {
 impl Record<'_> {
     pub(super) fn request_id(&self) -> &str {
         &self.outcome.request_id
+    }
+
+    /// What it changed is answered now: whoever reads from now on knows of it.
+    pub(super) fn acted(&mut self) {
+        if let Some(act) = self.act.take() {
+            self.share.acted(&act);
+        }
     }
 
     /// Takes over what admission learnt.
@@ -146,6 +160,7 @@ impl Gateway {
             telemetry,
             limiter,
             drain,
+            share: Share::new(&body_memory),
             body_memory,
             wall_clock,
             seed,
@@ -165,7 +180,7 @@ impl Gateway {
 
     /// Bytes that bodies and answers take now.
     pub fn body_bytes(&self) -> usize {
-        self.body_memory.used()
+        self.body_memory.used() + self.share.used()
     }
 
     /// Logins that are remembered.
@@ -189,8 +204,10 @@ impl Gateway {
         let time = self.now().saturating_sub(since).unwrap_or_default();
         Record {
             telemetry: &self.telemetry,
+            share: &self.share,
             begun,
             account: None,
+            act: None,
             outcome: Outcome {
                 time: format!("{time:.3}"),
                 request_id: format!("{:08x}{number:08x}", self.seed),
@@ -212,6 +229,7 @@ impl Gateway {
                 limits: Vec::new(),
                 upstream: None,
                 attempts: 0,
+                sharing: None,
                 duration: Duration::ZERO,
                 upstream_time: Duration::ZERO,
                 received: 0,

@@ -59,6 +59,8 @@ pub struct Settings {
     pub submission_deadline: Duration,
     /// A read has its answer's header in this time, counted from its own header.
     pub read_deadline: Duration,
+    /// The answer to a read of a state serves others this long after it was asked for.
+    pub reuse_reads: Duration,
     /// An answer has gone down in this time.
     pub transfer_deadline: Duration,
 }

@@ -13,7 +13,7 @@ use pingora::protocols::http::ServerSession;
 use super::answer::Reply;
 
 /// Below this it is not worth a header.
-const SMALLEST: usize = 1_024;
+pub(super) const SMALLEST: usize = 1_024;
 
 /// Does the client take gzip? A coding with `q=0` is one that it does not take (RFC 9110, 12.5.3).
 pub(super) fn wants_gzip(session: &ServerSession) -> bool {

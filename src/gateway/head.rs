@@ -57,6 +57,33 @@ pub(super) fn or_certificate(said: Credentials, arrival: &Arrival) -> Credential
     }
 }
 
+/// Does the client take JSON, as a client that says nothing does? Druid has some answers in Smile,
+/// too; who asks for that, or for something else, is not given what was asked for nobody.
+pub(super) fn takes_json(session: &ServerSession) -> bool {
+    let values = session.req_header().headers.get_all(header::ACCEPT);
+    let lines: Vec<&str> = values
+        .iter()
+        .map(|value| value.to_str().unwrap_or_default())
+        .collect();
+    is_json_taken(&lines)
+}
+
+fn is_json_taken(lines: &[&str]) -> bool {
+    let mut is_taken = lines.is_empty();
+    for range in lines.iter().flat_map(|line| line.split(',')) {
+        let mut parts = range.split(';').map(str::trim);
+        let name = parts.next().unwrap_or_default().to_ascii_lowercase();
+        if name.ends_with("smile") {
+            return false;
+        }
+        let is_json = matches!(name.as_str(), "application/json" | "application/*" | "*/*");
+        let weight = parts.find_map(|part| part.strip_prefix("q="));
+        is_taken |= is_json
+            && weight.is_none_or(|weight| weight.parse().is_ok_and(|weight: f32| weight > 0.0));
+    }
+    is_taken
+}
+
 /// Is the `Host` one that is served?
 pub(super) fn is_served(session: &ServerSession, hosts: &[String]) -> bool {
     let host = session.req_header().headers.get(header::HOST);
@@ -177,6 +204,28 @@ mod tests {
                 peer.to_canonical(),
                 "nobody is trusted"
             );
+        }
+    }
+
+    #[test]
+    fn who_takes_json_is_told_by_accept() {
+        for (lines, expected) in [
+            (&[][..], true),
+            (&["application/json"], true),
+            (&["*/*"], true),
+            (
+                &["application/problem+json", "Application/JSON;charset=utf-8"],
+                true,
+            ),
+            (&["text/html,application/xhtml+xml,*/*; q=0.1"], true),
+            (&["text/html", "*/*;q=0"], false),
+            (&["application/json;q=0.0"], false),
+            (&["text/plain"], false),
+            (&["application/problem+json"], false),
+            (&["application/json, application/x-jackson-smile"], false),
+            (&[""], false),
+        ] {
+            assert_eq!(is_json_taken(lines), expected, "{lines:?}");
         }
     }
 

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::exchange::{Gateway, Record};
 use super::generation::Generation;
 use super::problem::Problem;
+use super::share::Question;
 use crate::admission::Rejection;
 use crate::caller::Principal;
 use crate::disclosure::{
@@ -22,10 +23,13 @@ use crate::druid::{DataSource, Owner, TaskId};
 use crate::finding::sealed;
 use crate::policy::Sight;
 use crate::route::{Action, Disclosure, PREFIX, Route};
-use crate::upstream::{Failure, Owners, Plan, Request, Trail, Whole};
+use crate::upstream::{Failure, Held, Owners, Plan, Request, Trail, Whole};
 
 /// The largest answer that is reduced whole.
 pub(super) const LARGEST: usize = 64 << 20;
+
+/// So much of an answer takes no memory that is counted.
+const FREE: usize = 64 * 1024;
 
 /// Owners that are asked for at the same time.
 const QUESTIONS: usize = 8;
@@ -43,7 +47,7 @@ impl From<Failure> for Box<Problem> {
 }
 
 impl Gateway {
-    /// Reduces an answer that was read whole.
+    /// Reduces an answer that was read whole; what that takes is held until the answer is out.
     pub(super) async fn reduce(
         &self,
         principal: &Principal,
@@ -54,7 +58,7 @@ impl Gateway {
         generation: &Generation,
         plan: Plan,
         record: &mut Record<'_>,
-    ) -> Result<Bytes, Box<Problem>> {
+    ) -> Result<(Bytes, Held), Box<Problem>> {
         // What it asks now is the second half of something.
         let plan = Plan {
             repeatable: true,
@@ -64,6 +68,13 @@ impl Gateway {
         };
         if head.fields.headers.contains_key(header::CONTENT_ENCODING) {
             return Err(Unexpected.into());
+        }
+        // An answer that many share is held once, what each is given of it is his own.
+        let mut held = Held::default();
+        if record.outcome.sharing.is_some() {
+            let own = text.len().saturating_sub(FREE) * 2;
+            let grown = self.body_memory.grow(&mut held, own);
+            grown.map_err(|_| Failure::NoMemory)?;
         }
         let policies = &generation.snapshot.policies;
         let sight = policies.sight(principal, Action::Read);
@@ -81,15 +92,10 @@ impl Gateway {
                 statuses(text, |id| visible.contains(id))?
             }
             Disclosure::Supervisors => {
-                let full = Request::get(format!("{PREFIX}/supervisor?full"));
-                let begun = Instant::now();
-                let mut trail = Trail::default();
-                let overlords = &generation.overlords;
-                let all = overlords
-                    .exchange_whole(&full, plan, LARGEST, &mut trail)
-                    .await;
-                record.upstream(trail, overlords.nodes(), begun.elapsed());
-                let owners = supervisor_owners(&all?.body)?;
+                let all = self
+                    .all_supervisors(principal, generation, plan, record)
+                    .await?;
+                let owners = supervisor_owners(&all.body)?;
                 supervisors(text, |id| match owners.get(id) {
                     Some(owner) if is_visible(owner, &sight) => {
                         if is_visible(owner, &secrets) {
@@ -111,7 +117,38 @@ impl Gateway {
             Disclosure::Payload => sealed(text).unwrap_or_else(|| text.to_vec()),
             Disclosure::Whole | Disclosure::TaskList => text.to_vec(),
         };
-        Ok(reduced.into())
+        Ok((reduced.into(), held))
+    }
+
+    /// All supervisors with their specs: which of them somebody may see is told by what they write.
+    async fn all_supervisors(
+        &self,
+        principal: &Principal,
+        generation: &Generation,
+        plan: Plan,
+        record: &mut Record<'_>,
+    ) -> Result<Arc<Whole>, Failure> {
+        let begun = Instant::now();
+        let overlords = &generation.overlords;
+        let full = Question {
+            target: format!("{PREFIX}/supervisor?full"),
+            unavailable_is_an_answer: false,
+            reuse: generation.settings.reuse_reads,
+            principal: Some(principal),
+            turn: plan.turn,
+        };
+        let read = self.share.read(&full, generation, plan.deadline).await;
+        let mut trail = read.trail;
+        let told = match read.told {
+            Some(told) => told,
+            None => {
+                let full = Request::get(full.target);
+                let asked = overlords.exchange_whole(&full, plan, LARGEST, &mut trail);
+                asked.await.map(Arc::new)
+            }
+        };
+        record.upstream(trail, overlords.nodes(), begun.elapsed());
+        told
     }
 }
 

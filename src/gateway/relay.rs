@@ -1,5 +1,7 @@
 //! Everything that is not a task's submission: sent to the leader, its answer streamed down.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use pingora::protocols::http::ServerSession;
@@ -10,9 +12,12 @@ use super::admit::even;
 use super::answer::{Length, Reply};
 use super::exchange::{Gateway, Record};
 use super::generation::Generation;
-use super::gzip::{Gzip, compressed, is_gzip, wants_gzip};
+use super::gzip::{Gzip, SMALLEST, compressed, is_gzip, wants_gzip};
+use super::head::takes_json;
+use super::pieces::Pieces;
 use super::problem::Problem;
 use super::reduce::LARGEST;
+use super::share::Question;
 use super::submit::{failed, refused_by_druid};
 use super::turn::turn;
 use crate::admission::Rejection;
@@ -21,7 +26,7 @@ use crate::disclosure::{TaskList, length, members_with};
 use crate::druid::DataSource;
 use crate::policy::{Permit, Sight};
 use crate::route::{Action, Disclosure, Operation, Repeat, Route, Subject};
-use crate::upstream::{Answer, Head, Plan, Request, Trail, Whole};
+use crate::upstream::{Failure, Head, Held, Plan, Request, Trail, Whole};
 
 /// An error of Druid's is read whole to see what it says; the largest seen has 18 kB.
 const LARGEST_ERROR: usize = 1 << 20;
@@ -52,8 +57,8 @@ pub(super) fn forwarded_fields(
 
 /// An answer that is streamed, or one that is reduced.
 enum Answered {
-    Begun(Box<Answer>),
-    Whole(Whole),
+    Begun(Pieces),
+    Whole(Arc<Whole>),
 }
 
 impl Gateway {
@@ -125,7 +130,30 @@ impl Gateway {
             (Disclosure::TaskStatuses, Some(body)) => length(body).ok(),
             _ => None,
         };
-        let request = Request {
+        let is_reduced = !whole && endpoint.disclosure != Disclosure::TaskList;
+        let begun = Instant::now();
+        let reads = endpoint.action == Action::Read;
+        let settings = &generation.settings;
+        let mut answered = None;
+        if endpoint.is_shared && takes_json(session) {
+            let question = Question {
+                target: route.upstream_target(),
+                unavailable_is_an_answer: endpoint.operation == Operation::SupervisorHealth,
+                reuse: settings.reuse_reads,
+                principal: Some(principal),
+                turn: turn(endpoint, principal, permit.datasources()),
+            };
+            let read = self.share.read(&question, generation, deadline).await;
+            record.upstream(read.trail, generation.overlords.nodes(), begun.elapsed());
+            record.outcome.sharing = Some(read.by);
+            answered = read.told.map(|told| {
+                told.map(|read| match is_reduced {
+                    true => Answered::Whole(read),
+                    false => Answered::Begun(Pieces::Here(read, 0)),
+                })
+            });
+        }
+        let request = || Request {
             method: match endpoint.method {
                 "POST" => Method::POST,
                 "DELETE" => Method::DELETE,
@@ -135,40 +163,34 @@ impl Gateway {
             headers: forwarded_fields(session, principal, whole),
             body,
         };
-        let begun = Instant::now();
-        let reads = endpoint.action == Action::Read;
-        let settings = &generation.settings;
         let plan = Plan {
             repeatable: endpoint.repeat == Repeat::Yes,
             deadline,
             unavailable_is_an_answer: endpoint.operation == Operation::SupervisorHealth,
             turn: turn(endpoint, principal, permit.datasources()),
         };
-        let overlords = &generation.overlords;
-        let mut trail = Trail::default();
-        let is_reduced = !whole && endpoint.disclosure != Disclosure::TaskList;
-        let answered = if is_reduced {
-            let read = overlords.exchange_whole(&request, plan, LARGEST, &mut trail);
-            read.await.map(Answered::Whole)
-        } else {
-            let begun = overlords.exchange(&request, plan, &mut trail);
-            begun.await.map(|answer| Answered::Begun(Box::new(answer)))
+        let answered = match answered {
+            Some(answered) => answered,
+            None => {
+                self.ask_alone(&request(), plan, is_reduced, generation, record)
+                    .await
+            }
         };
-        record.upstream(trail, overlords.nodes(), begun.elapsed());
         let answer = match answered {
-            Ok(Answered::Begun(answer)) if answer.head.status == StatusCode::OK => answer,
+            Ok(Answered::Begun(answer)) if answer.head().status == StatusCode::OK => answer,
             Ok(Answered::Whole(read)) if read.head.status == StatusCode::OK => {
                 let reduced = match &route.subject {
-                    Subject::Supervisor(id) if is_blind => {
-                        Ok(json!({"id": id.as_str()}).to_string().into())
-                    }
+                    Subject::Supervisor(id) if is_blind => Ok((
+                        json!({"id": id.as_str()}).to_string().into(),
+                        Held::default(),
+                    )),
                     _ => {
                         self.reduce(principal, route, &read, generation, plan, record)
                             .await
                     }
                 };
                 return match reduced {
-                    Ok(body) => {
+                    Ok((body, _held)) => {
                         // Fewer than were asked for: some are unknown, or somebody else's.
                         let told = members_with(&body).map_or(0, |ids| ids.len());
                         if asked.is_some_and(|asked| told < asked) {
@@ -195,15 +217,15 @@ impl Gateway {
                 return self.refuse_exchange(session, unknown, record).await;
             }
             // Druid's error answers are short and are Druid's own words.
-            Ok(Answered::Whole(Whole { head, body, .. })) => {
+            Ok(Answered::Whole(read)) => {
                 return self
-                    .hand_down_error(session, &head, body, record, adds)
+                    .hand_down_error(session, &read.head, read.body.clone(), record, adds)
                     .await;
             }
             Ok(Answered::Begun(mut answer)) => {
-                return match timeout_at(plan.deadline, answer.whole(LARGEST_ERROR)).await {
+                return match timeout_at(plan.deadline, answer.rest(LARGEST_ERROR)).await {
                     Ok(Ok(body)) => {
-                        self.hand_down_error(session, &answer.head, body, record, adds)
+                        self.hand_down_error(session, answer.head(), body, record, adds)
                             .await
                     }
                     Ok(Err(_)) | Err(_) => {
@@ -220,15 +242,38 @@ impl Gateway {
         };
         let end = begun + settings.transfer_deadline;
         if whole {
-            self.stream(session, *answer, end, None, record, adds).await;
+            self.stream(session, answer, end, None, record, adds).await;
         } else {
             let sight = policies.sight(principal, Action::Read);
             let sees = |datasource: &DataSource| {
                 wanted.as_ref().is_none_or(|wanted| wanted == datasource) && sight.sees(datasource)
             };
-            self.stream(session, *answer, end, Some(&sees), record, adds)
+            self.stream(session, answer, end, Some(&sees), record, adds)
                 .await;
         }
+    }
+
+    /// Asks for one client.
+    async fn ask_alone(
+        &self,
+        request: &Request,
+        plan: Plan,
+        is_reduced: bool,
+        generation: &Generation,
+        record: &mut Record<'_>,
+    ) -> Result<Answered, Failure> {
+        let begun = Instant::now();
+        let overlords = &generation.overlords;
+        let mut trail = Trail::default();
+        let answered = if is_reduced {
+            let read = overlords.exchange_whole(request, plan, LARGEST, &mut trail);
+            read.await.map(|read| Answered::Whole(Arc::new(read)))
+        } else {
+            let begun = overlords.exchange(request, plan, &mut trail).await;
+            begun.map(|answer| Answered::Begun(Pieces::Upstream(Box::new(answer))))
+        };
+        record.upstream(trail, overlords.nodes(), begun.elapsed());
+        answered
     }
 
     async fn hand_down_error(
@@ -253,7 +298,7 @@ impl Gateway {
     async fn stream(
         &self,
         session: &mut ServerSession,
-        mut answer: Answer,
+        mut answer: Pieces,
         end: Instant,
         sees: Option<&(dyn Fn(&DataSource) -> bool + Send + Sync)>,
         record: &mut Record<'_>,
@@ -264,12 +309,12 @@ impl Gateway {
         if let Some(sees) = sees {
             // A list is judged by its beginning, while a clean refusal is still possible.
             let encoded = answer
-                .head
+                .head()
                 .fields
                 .headers
                 .contains_key(header::CONTENT_ENCODING);
             let mut out = Vec::new();
-            let chunk = answer.chunk().await.ok().flatten().unwrap_or_default();
+            let chunk = answer.next().await.ok().flatten().unwrap_or_default();
             if encoded
                 || list
                     .push(&chunk, &|datasource| sees(datasource), &mut out)
@@ -282,12 +327,17 @@ impl Gateway {
             first = Some(out);
         }
         // What is reduced came as it is; who asked for it compressed gets it so.
-        let mut gzip = (sees.is_some() && wants_gzip(session)).then(Gzip::new);
-        let length = match (sees, declared_length(&answer)) {
-            (None, Some(length)) => Length::Known(length),
-            (None, None) | (Some(_), _) => Length::Unknown,
+        let is_worth_it = sees.is_some()
+            || answer.is_plain()
+                && answer
+                    .length()
+                    .is_some_and(|length| length >= SMALLEST as u64);
+        let mut gzip = (is_worth_it && wants_gzip(session)).then(Gzip::new);
+        let length = match answer.length() {
+            Some(length) if sees.is_none() && gzip.is_none() => Length::Known(length),
+            Some(_) | None => Length::Unknown,
         };
-        let mut reply = adds(Reply::of(&answer.head));
+        let mut reply = adds(Reply::of(answer.head()));
         if gzip.is_some() {
             reply = is_gzip(reply);
         }
@@ -301,13 +351,12 @@ impl Gateway {
             }
         }
         loop {
-            let piece = match timeout_at(end, answer.chunk()).await {
+            let piece = match timeout_at(end, answer.next()).await {
                 Ok(Ok(piece)) => piece,
                 Ok(Err(_)) | Err(_) => break,
             };
             let piece = match (piece, sees) {
-                (None, None) => return self.end(session, record).await,
-                (None, Some(_)) if list.is_done() => {
+                (None, sees) if sees.is_none() || list.is_done() => {
                     if let Some(gzip) = gzip {
                         let last = gzip.end();
                         if !self.write_piece(session, last, false, record).await {
@@ -316,8 +365,11 @@ impl Gateway {
                     }
                     return self.end(session, record).await;
                 }
-                (None, Some(_)) => break,
-                (Some(piece), None) => piece,
+                (None, _) => break,
+                (Some(piece), None) => match gzip.as_mut() {
+                    Some(gzip) => Gzip::push(Some(gzip), piece.into()),
+                    None => piece,
+                },
                 (Some(piece), Some(sees)) => {
                     let mut out = Vec::with_capacity(piece.len());
                     if list
@@ -345,11 +397,4 @@ impl Gateway {
     async fn end(&self, session: &mut ServerSession, record: &mut Record<'_>) {
         self.write_piece(session, Bytes::new(), true, record).await;
     }
-}
-
-fn declared_length(answer: &Answer) -> Option<u64> {
-    let headers = &answer.head.fields.headers;
-    headers
-        .get(header::CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok()?.parse().ok())
 }

@@ -12,11 +12,12 @@ use super::exchange::{Gateway, Record};
 use super::generation::{Due, Generation};
 use super::problem::{Problem, rate_limit_fields};
 use super::relay::forwarded_fields;
+use super::share::Act;
 use super::turn::turn;
 use crate::admission::{Admitted, Forward};
 use crate::druid::{DataSource, TaskId};
 use crate::quota::Level;
-use crate::route::Action;
+use crate::route::{Action, Subject};
 use crate::upstream::{Failure, Head, Plan, Request, Submission, Submitted, Trail};
 
 /// The largest answer to a submission that is read; a supervisor's is its id.
@@ -48,6 +49,17 @@ impl Gateway {
         let adds = |reply: Reply| with_level(reply.warnings(&warnings), level.as_ref());
         self.owes(charge, generation, record);
         let deadline = due.by(route.endpoint.action);
+        record.act = match &forward {
+            Forward::DryRun { .. } => None,
+            Forward::SubmitTask { id, .. } => Act::of(route.endpoint, &principal, id.clone()),
+            Forward::SubmitSupervisor { .. } | Forward::ShutdownAll(_) | Forward::Relay { .. } => {
+                let task = match &route.subject {
+                    Subject::Task(id) => Some(id.clone()),
+                    _ => None,
+                };
+                Act::of(route.endpoint, &principal, task)
+            }
+        };
         match forward {
             Forward::DryRun {
                 refused_by,
@@ -195,6 +207,9 @@ impl Gateway {
             .and_then(|accepted| accepted.task.parse::<TaskId>().ok());
         if let Some(id) = id {
             record.outcome.subject = Some(id.to_string());
+            if let Some(act) = &mut record.act {
+                act.task = Some(id.clone());
+            }
             if let Some(datasource) = &submission.datasource {
                 generation.owners.learn(id, datasource.clone());
             }

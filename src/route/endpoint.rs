@@ -35,6 +35,20 @@ pub struct Endpoint {
     pub disclosure: Disclosure,
     /// The query's keys.
     pub query: &'static [&'static str],
+    /// A short answer about a state, which many clients ask for again and again: one question may
+    /// answer all of them.
+    pub is_shared: bool,
+}
+
+/// What may look different after a request was answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Changes {
+    /// Nothing.
+    Nothing,
+    /// One task's status, and the lists that it stands in.
+    Task,
+    /// Whatever there is.
+    Anything,
 }
 
 pub(super) const fn get(template: &'static str, operation: Operation, origin: Origin) -> Endpoint {
@@ -53,6 +67,7 @@ pub(super) const fn get(template: &'static str, operation: Operation, origin: Or
         until: None,
         disclosure: Disclosure::Whole,
         query: &[],
+        is_shared: false,
     }
 }
 
@@ -114,6 +129,11 @@ impl Endpoint {
         self
     }
 
+    pub(super) const fn shared(mut self) -> Endpoint {
+        self.is_shared = true;
+        self
+    }
+
     pub(super) const fn repeat(mut self, repeat: Repeat) -> Endpoint {
         self.repeat = repeat;
         self
@@ -158,6 +178,17 @@ impl Endpoint {
                 | Origin::Response,
                 Who::ClusterWide | Who::Anybody,
             ) => false,
+        }
+    }
+
+    /// What may look different after it was answered.
+    pub fn changes(&self) -> Changes {
+        match (self.action, self.operation) {
+            (Action::Read, _) => Changes::Nothing,
+            // Both are questions that take a spec.
+            (_, Operation::Sample | Operation::SimulateCompaction) => Changes::Nothing,
+            (_, Operation::SubmitTask | Operation::ShutdownTask) => Changes::Task,
+            _ => Changes::Anything,
         }
     }
 

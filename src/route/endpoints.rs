@@ -21,7 +21,9 @@ pub const ENDPOINTS: &[Endpoint] = &[
     get("/task/{task}", Op::TaskPayload, Origin::Task)
         .class(Class::Poll)
         .reads(Disclosure::Payload),
-    get("/task/{task}/status", Op::TaskStatus, Origin::Task).class(Class::Poll),
+    get("/task/{task}/status", Op::TaskStatus, Origin::Task)
+        .class(Class::Poll)
+        .shared(),
     get("/task/{task}/segments", Op::TaskSegments, Origin::Task).class(Class::Poll),
     // Of a task that has ended it is a 200 too, so twice is the same as once.
     post(
@@ -35,22 +37,27 @@ pub const ENDPOINTS: &[Endpoint] = &[
     get("/task/{task}/reports", Op::TaskReports, Origin::Task).reads(Disclosure::Payload),
     get("/tasks", Op::ListTasks, Origin::Query)
         .reads(Disclosure::TaskList)
-        .query(&["state", "datasource", "createdTimeInterval", "max", "type"]),
+        .query(&["state", "datasource", "createdTimeInterval", "max", "type"])
+        .shared(),
     // The documentation gives these four what `/tasks` has, less `state`. Druid ignores all of it
     // but `type` for running tasks, and takes an `n` for complete ones (run on 28.0.0 and 33.0.0):
     // with any of it `/tasks` is asked (`Route::upstream_target`).
     get("/waitingTasks", Op::ListWaitingTasks, Origin::Query)
         .reads(Disclosure::TaskList)
-        .query(&["datasource", "createdTimeInterval", "max", "type"]),
+        .query(&["datasource", "createdTimeInterval", "max", "type"])
+        .shared(),
     get("/pendingTasks", Op::ListPendingTasks, Origin::Query)
         .reads(Disclosure::TaskList)
-        .query(&["datasource", "createdTimeInterval", "max", "type"]),
+        .query(&["datasource", "createdTimeInterval", "max", "type"])
+        .shared(),
     get("/runningTasks", Op::ListRunningTasks, Origin::Query)
         .reads(Disclosure::TaskList)
-        .query(&["datasource", "createdTimeInterval", "max", "type"]),
+        .query(&["datasource", "createdTimeInterval", "max", "type"])
+        .shared(),
     get("/completeTasks", Op::ListCompleteTasks, Origin::Query)
         .reads(Disclosure::TaskList)
-        .query(&["datasource", "createdTimeInterval", "max", "type", "n"]),
+        .query(&["datasource", "createdTimeInterval", "max", "type", "n"])
+        .shared(),
     post(
         "/taskStatus",
         Op::TaskStatuses,
@@ -86,7 +93,8 @@ pub const ENDPOINTS: &[Endpoint] = &[
     .query(&["skipRestartIfUnmodified"]),
     get("/supervisor", Op::ListSupervisors, Origin::Response)
         .reads(Disclosure::Supervisors)
-        .query(&["full", "state", "system"]),
+        .query(&["full", "state", "system"])
+        .shared(),
     get(
         "/supervisor/history",
         Op::SupervisorHistories,
@@ -108,18 +116,21 @@ pub const ENDPOINTS: &[Endpoint] = &[
         Op::SupervisorStatus,
         Origin::Supervisor,
     )
-    .class(Class::Poll),
+    .class(Class::Poll)
+    .shared(),
     get(
         "/supervisor/{supervisor}/health",
         Op::SupervisorHealth,
         Origin::Supervisor,
     )
-    .class(Class::Poll),
+    .class(Class::Poll)
+    .shared(),
     get(
         "/supervisor/{supervisor}/stats",
         Op::SupervisorStats,
         Origin::Supervisor,
-    ),
+    )
+    .shared(),
     get(
         "/supervisor/{supervisor}/parseErrors",
         Op::SupervisorParseErrors,
@@ -278,6 +289,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
         Origin::Response,
     )
     .reads(Disclosure::CompactionStatuses)
+    .shared()
     .since(33),
     get(
         "/compaction/status/datasources/{datasource}",
@@ -285,6 +297,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
         Origin::Path,
     )
     .class(Class::Poll)
+    .shared()
     .since(33),
     admin("/compaction/simulate", Op::SimulateCompaction)
         .class(Class::Listing)
@@ -293,6 +306,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
         .since(31),
     get("/compaction/progress", Op::CompactionProgress, Origin::None)
         .class(Class::Poll)
+        .shared()
         .query(&["dataSource"])
         .since(31)
         .until(32),
@@ -301,27 +315,32 @@ pub const ENDPOINTS: &[Endpoint] = &[
         Op::ClusterCompactionStatus,
         Origin::None,
     )
+    .shared()
     .query(&["dataSource"])
     .since(31)
     .until(32),
     // The cluster: `OverlordResource`.
-    get("/leader", Op::Leader, Origin::None).class(Class::Health),
+    get("/leader", Op::Leader, Origin::None)
+        .class(Class::Health)
+        .shared(),
+    // Asked by those who decide where to send something: never of a moment ago.
     get("/isLeader", Op::IsLeader, Origin::None)
         .class(Class::Health)
         .anybody(),
-    get("/workers", Op::Workers, Origin::None),
+    get("/workers", Op::Workers, Origin::None).shared(),
     get("/worker", Op::WorkerConfig, Origin::None).class(Class::Poll),
     admin("/worker", Op::SetWorkerConfig).body(PLAIN),
     get("/worker/history", Op::WorkerConfigHistory, Origin::None).query(&["interval", "count"]),
     admin("/worker/{worker}/enable", Op::EnableWorker).repeat(Repeat::Yes),
     admin("/worker/{worker}/disable", Op::DisableWorker).repeat(Repeat::Yes),
-    get("/scaling", Op::Scaling, Origin::None),
+    get("/scaling", Op::Scaling, Origin::None).shared(),
     get(
         "/totalWorkerCapacity",
         Op::TotalWorkerCapacity,
         Origin::None,
     )
-    .class(Class::Poll),
+    .class(Class::Poll)
+    .shared(),
     post(
         "/lockedIntervals",
         Op::LockedIntervals,

@@ -11,7 +11,7 @@ mod operation;
 mod path;
 mod query;
 
-pub use endpoint::Endpoint;
+pub use endpoint::{Changes, Endpoint};
 pub use endpoints::ENDPOINTS;
 pub use operation::{
     Action, BodyUse, Class, Disclosure, JsonUse, Operation, Origin, Repeat, SpecKind, Who,

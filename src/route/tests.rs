@@ -728,3 +728,54 @@ fn every_endpoint_has_its_class() {
         assert_eq!(endpoint.class, expected, "{operation:?}");
     }
 }
+
+/// What one question may answer for many is a read without a body, and of nobody's own: no log, no
+/// report and no spec of one task or supervisor.
+#[test]
+fn what_is_shared_are_states_and_lists() {
+    let shared: Vec<&Endpoint> = ENDPOINTS.iter().filter(|row| row.is_shared).collect();
+    assert_eq!(shared.len(), 18);
+    for row in shared {
+        assert_eq!(
+            (row.method, row.action, row.body, row.repeat),
+            ("GET", Action::Read, BodyUse::Ignored, Repeat::Yes),
+            "{row:?}"
+        );
+        assert_eq!(row.changes(), Changes::Nothing, "{row:?}");
+        assert!(
+            matches!(
+                row.disclosure,
+                Disclosure::Whole
+                    | Disclosure::TaskList
+                    | Disclosure::Supervisors
+                    | Disclosure::CompactionStatuses
+            ),
+            "{row:?}"
+        );
+    }
+    // After a change of a task its status alone is asked anew: no other endpoint shows it.
+    let of_tasks = ENDPOINTS
+        .iter()
+        .filter(|row| row.is_shared && row.template.contains("{task}"));
+    assert!(
+        of_tasks
+            .map(|row| row.operation)
+            .eq([Operation::TaskStatus])
+    );
+}
+
+#[test]
+fn what_is_no_read_changes_something() {
+    let mut nothing = Vec::new();
+    let mut tasks = Vec::new();
+    for row in ENDPOINTS.iter().filter(|row| row.action != Action::Read) {
+        assert_ne!(row.method, "GET", "{row:?}");
+        match row.changes() {
+            Changes::Nothing => nothing.push(row.operation),
+            Changes::Task => tasks.push(row.operation),
+            Changes::Anything => {}
+        }
+    }
+    assert_eq!(nothing, [Operation::Sample, Operation::SimulateCompaction]);
+    assert_eq!(tasks, [Operation::SubmitTask, Operation::ShutdownTask]);
+}

@@ -309,6 +309,7 @@ pub(super) fn generation(
             write_timeout: config.listener.write_timeout,
             submission_deadline: config.upstream.submission_deadline,
             read_deadline: config.upstream.read_deadline,
+            reuse_reads: config.upstream.reuse_reads,
             transfer_deadline: config.upstream.transfer_deadline,
         },
     })

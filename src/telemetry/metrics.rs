@@ -24,6 +24,7 @@ pub struct Metrics {
     limits: IntCounterVec,
     attempts: IntCounterVec,
     shed: IntCounterVec,
+    shared_reads: IntCounterVec,
     turned_away: IntCounterVec,
     cut: IntCounter,
     received: IntCounter,
@@ -131,6 +132,11 @@ impl Metrics {
                 "Requests that were not sent because the Overlord has more to do than it can, by class",
                 &["class"],
             ),
+            shared_reads: counters(
+                "overgate_shared_reads_total",
+                "Reads of statuses and lists, by how they came by their answer (`fetched`, `joined` one under way, `reused` one of a moment ago, `alone`: it is too large to share)",
+                &["answer"],
+            ),
             turned_away: counters(
                 "overgate_connections_turned_away_total",
                 "Connections closed before a request, by reason",
@@ -213,6 +219,9 @@ impl Metrics {
         }
         if outcome.code == Some(OVERLOADED) {
             self.shed.with_label_values(&[outcome.class]).inc();
+        }
+        if let Some(sharing) = outcome.sharing {
+            self.shared_reads.with_label_values(&[sharing.name()]).inc();
         }
         if outcome.cut {
             self.cut.inc();
@@ -315,6 +324,7 @@ mod tests {
     use super::*;
     use crate::finding::CODES;
     use crate::route::{Class, ENDPOINTS};
+    use crate::telemetry::Sharing;
     use crate::telemetry::outcome::tests::sample;
 
     /// Three Overlords, each seen in some state.
@@ -349,6 +359,15 @@ mod tests {
                 outcome.code = (status == 502).then_some(OVERLOADED);
                 metrics.count(&outcome);
             }
+        }
+        for sharing in [
+            Sharing::Fetched,
+            Sharing::Joined,
+            Sharing::Reused,
+            Sharing::Alone,
+        ] {
+            outcome.sharing = Some(sharing);
+            metrics.count(&outcome);
         }
         // A refusal's code belongs to one stage, and there are some 40.
         for stage in Stage::ALL {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 pub use access_log::{AccessLog, Sink};
 pub use metrics::Metrics;
-pub use outcome::{OVERLOADED, Outcome, Stage};
+pub use outcome::{OVERLOADED, Outcome, Sharing, Stage};
 pub use readings::Readings;
 
 /// Takes outcomes.

@@ -82,6 +82,36 @@ impl Stage {
 
 /// The code of a request that was not sent, because too many others are.
 pub const OVERLOADED: &str = "overgateOverloaded";
+/// How a read came by an answer that many may share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Sharing {
+    /// The Overlord was asked for it.
+    Fetched,
+    /// It waited for the answer to a question that was under way.
+    Joined,
+    /// The answer to a question of a moment ago.
+    Reused,
+    /// Not at all: the answer is too large, or there is no room. The Overlord was asked for it
+    /// alone.
+    Alone,
+}
+
+impl Sharing {
+    /// Its name in metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Sharing::Fetched => "fetched",
+            Sharing::Joined => "joined",
+            Sharing::Reused => "reused",
+            Sharing::Alone => "alone",
+        }
+    }
+
+    /// Was the Overlord asked by another read, or for another fact?
+    fn is_shared(self) -> bool {
+        matches!(self, Sharing::Joined | Sharing::Reused)
+    }
+}
 
 /// What became of one request. A line of the access log; holds no body and no secret.
 #[derive(Debug, Clone, Serialize)]
@@ -137,6 +167,14 @@ pub struct Outcome {
     pub upstream: Option<String>,
     /// How often it was tried.
     pub attempts: u32,
+    /// How a read came by its answer; `None`: it is of a kind that is not shared. In the log
+    /// `true` for an answer that somebody else's question had brought.
+    #[serde(
+        rename = "shared",
+        skip_serializing_if = "is_own",
+        serialize_with = "shared"
+    )]
+    pub sharing: Option<Sharing>,
     /// From the first byte to the end of the answer.
     #[serde(rename = "duration_ms", serialize_with = "millis")]
     pub duration: Duration,
@@ -150,6 +188,18 @@ pub struct Outcome {
     /// The answer did not get to its end.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub cut: bool,
+}
+
+#[expect(
+    clippy::ref_option,
+    reason = "serde hands over a reference to the field"
+)]
+fn is_own(sharing: &Option<Sharing>) -> bool {
+    !sharing.is_some_and(Sharing::is_shared)
+}
+
+fn shared<S: Serializer>(sharing: &Option<Sharing>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bool(!is_own(sharing))
 }
 
 /// Milliseconds with three digits behind the point.
@@ -185,6 +235,7 @@ pub(super) mod tests {
             limits: Vec::new(),
             upstream: Some("127.0.0.1:8090".to_owned()),
             attempts: 1,
+            sharing: None,
             duration: Duration::from_millis(2),
             upstream_time: Duration::from_millis(1),
             received: 10,

@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 use super::attempt::Head;
 use super::exchange::Whole;
 use super::flow::Seat;
-use super::{Held, NoMemory, Overlords};
+use super::{Held, Memory, NoMemory, Overlords};
 
 /// An answer that is read whole takes a buffer that doubles as it grows, and as much again when it
 /// is reduced.
@@ -61,10 +61,13 @@ pub struct Answer {
 impl Answer {
     /// Reads the beginning of the body, or with a limit all of it, so that a cut before its end
     /// can still be mended.
-    pub(super) async fn prefetch(&mut self, whole: Option<usize>) -> Result<(), ReadError> {
+    pub(super) async fn prefetch(
+        &mut self,
+        whole: Option<(usize, &Memory)>,
+    ) -> Result<(), ReadError> {
         self.first = match whole {
             None => self.beginning().await?,
-            Some(limit) => Some(self.gather(limit, true).await?),
+            Some((limit, memory)) => Some(self.gather(limit, Some(memory)).await?),
         };
         self.leave_seat();
         Ok(())
@@ -110,7 +113,7 @@ impl Answer {
         Whole {
             body: self.first.take().unwrap_or_default(),
             head: self.head,
-            _held: self.held,
+            held: self.held,
         }
     }
 
@@ -154,18 +157,19 @@ impl Answer {
     /// # Errors
     /// [`ReadError`]
     pub async fn whole(&mut self, limit: usize) -> Result<Bytes, ReadError> {
-        self.gather(limit, false).await
+        self.gather(limit, None).await
     }
 
-    async fn gather(&mut self, limit: usize, is_counted: bool) -> Result<Bytes, ReadError> {
+    async fn gather(&mut self, limit: usize, memory: Option<&Memory>) -> Result<Bytes, ReadError> {
         let mut whole = BytesMut::new();
         while let Some(chunk) = self.chunk().await? {
             if whole.len() + chunk.len() > limit {
                 return Err(ReadError::TooLarge { limit });
             }
             let length = whole.len() + chunk.len();
-            if is_counted && length > FREE {
-                let memory = &self.overlords.settings.memory;
+            if let Some(memory) = memory
+                && length > FREE
+            {
                 memory.grow(&mut self.held, length * FACTOR)?;
             }
             whole.extend_from_slice(&chunk);

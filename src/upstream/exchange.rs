@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use super::answer::{Answer, ReadError};
 use super::attempt::{Head, Request, SendError};
 use super::flow::{Overload, Seat, Turn};
-use super::{Held, Overlords};
+use super::{Held, Memory, Overlords};
 
 /// Requests that waited for a leader come back spread over this time.
 const SPREAD: Duration = Duration::from_millis(50);
@@ -88,7 +88,14 @@ pub struct Whole {
     pub head: Head,
     /// All of its body.
     pub body: Bytes,
-    pub(super) _held: Held,
+    pub(super) held: Held,
+}
+
+impl Whole {
+    /// It stays as it is for a while: gives back what was held for reducing it.
+    pub fn settle(&mut self) {
+        self.held.shrink(self.body.len() * 2);
+    }
 }
 
 /// Why one attempt has no answer.
@@ -143,7 +150,25 @@ impl Overlords {
         limit: usize,
         trail: &mut Trail,
     ) -> Result<Whole, Failure> {
-        let answer = self.carry(request, plan, Some(limit), trail).await?;
+        let memory = &self.settings.memory;
+        self.exchange_whole_in(memory, request, plan, limit, trail)
+            .await
+    }
+
+    /// The same with a memory of its own.
+    ///
+    /// # Errors
+    /// [`Failure`]
+    pub async fn exchange_whole_in(
+        self: &Arc<Self>,
+        memory: &Memory,
+        request: &Request,
+        plan: Plan,
+        limit: usize,
+        trail: &mut Trail,
+    ) -> Result<Whole, Failure> {
+        let whole = Some((limit, memory));
+        let answer = self.carry(request, plan, whole, trail).await?;
         Ok(answer.into_whole())
     }
 
@@ -151,7 +176,7 @@ impl Overlords {
         self: &Arc<Self>,
         request: &Request,
         plan: Plan,
-        whole: Option<usize>,
+        whole: Option<(usize, &Memory)>,
         trail: &mut Trail,
     ) -> Result<Answer, Failure> {
         let mut may_be_executed = false;

@@ -33,6 +33,11 @@ impl Memory {
         }
     }
 
+    /// A part of as many bytes as this has, for itself.
+    pub fn part(&self, divisor: usize) -> Memory {
+        Memory::new(self.total / divisor.max(1) * PIECE)
+    }
+
     /// Bytes in use.
     pub fn used(&self) -> usize {
         (self.total - self.pieces.available_permits().min(self.total)) * PIECE

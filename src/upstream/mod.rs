@@ -19,7 +19,7 @@ pub use flow::{Load, Turn};
 pub use leader::{LeaderView, NodeState};
 pub use live::LiveList;
 pub use memory::{Held, Memory, NoMemory};
-pub use owner::Owners;
+pub use owner::{Owners, spec_of, status_of};
 pub use stored::{Submission, Submitted};
 pub use trust::{TlsSettings, Trust, TrustError};
 

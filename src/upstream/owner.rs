@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use super::exchange::{Failure, Plan, Trail, Whole};
 use super::{Overlords, Request, Turn};
 use crate::druid::{DataSource, Owner, SupervisorId, TaskId};
-use crate::route::encode_segment;
+use crate::route::{PREFIX, Subject, encode_segment};
 use crate::spec::stored_owner;
 
 /// Task owners in each half of the cache; some 300 bytes each.
@@ -89,6 +89,16 @@ struct TaskFields {
     datasource: Option<String>,
 }
 
+/// The target of the question for a task's status, which names its datasource.
+pub fn status_of(id: &TaskId) -> String {
+    format!("{PREFIX}/task/{}/status", encode_segment(id.as_str()))
+}
+
+/// The target of the question for a supervisor's spec.
+pub fn spec_of(id: &SupervisorId) -> String {
+    format!("{PREFIX}/supervisor/{}", encode_segment(id.as_str()))
+}
+
 impl Owners {
     /// Owners as the leader among `overlords` tells them.
     pub fn new(overlords: Arc<Overlords>) -> Owners {
@@ -114,6 +124,38 @@ impl Owners {
         self.supervisors().remove(id);
     }
 
+    /// Whom it belongs to, as far as that is remembered for reads; `None`: the leader must be
+    /// asked.
+    pub fn remembered_owner(&self, subject: &Subject) -> Option<Owner> {
+        match subject {
+            Subject::Task(id) => self.tasks().get(id),
+            Subject::Supervisor(id) => match self.supervisors().get(id) {
+                Some((owner, at)) if at.elapsed() < SUPERVISOR_LIFETIME => Some(owner.clone()),
+                Some(_) | None => None,
+            },
+            Subject::None | Subject::DataSource(_) | Subject::Worker(_) => Some(Owner::Unnamed),
+        }
+    }
+
+    /// Reads what the leader said about a task ([`status_of`]) or a supervisor ([`spec_of`]), and
+    /// remembers it; `None`: there is no such.
+    ///
+    /// # Errors
+    /// [`Failure`]: it says nothing of an owner.
+    pub fn read(&self, subject: &Subject, told: &Whole) -> Result<Option<Owner>, Failure> {
+        match told.head.status {
+            StatusCode::OK => {}
+            StatusCode::NOT_FOUND => return Ok(None),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => return Err(Failure::Login),
+            _ => return Err(Failure::Unexpected),
+        }
+        match subject {
+            Subject::Task(id) => self.read_task(id, &told.body).map(Some),
+            Subject::Supervisor(id) => self.read_supervisor(id, &told.body).map(Some),
+            Subject::None | Subject::DataSource(_) | Subject::Worker(_) => Ok(Some(Owner::Unnamed)),
+        }
+    }
+
     /// Whom a task belongs to; `None`: there is no such task. `fresh` asks the leader in any case.
     ///
     /// # Errors
@@ -129,16 +171,13 @@ impl Owners {
         if !fresh && let Some(owner) = self.tasks().get(id) {
             return Ok(Some(owner));
         }
-        let target = format!(
-            "/druid/indexer/v1/task/{}/status",
-            encode_segment(id.as_str())
-        );
-        let Some(told) = self.fetch(target, turn, deadline, trail).await? else {
-            return Ok(None);
-        };
+        let told = self.fetch(status_of(id), turn, deadline, trail).await?;
+        self.read(&Subject::Task(id.clone()), &told)
+    }
+
+    fn read_task(&self, id: &TaskId, body: &[u8]) -> Result<Owner, Failure> {
         // What cannot be read says nothing of the task, and nothing is to be remembered of it.
-        let answer: TaskAnswer =
-            serde_json::from_slice(&told.body).map_err(|_| Failure::Unexpected)?;
+        let answer: TaskAnswer = serde_json::from_slice(body).map_err(|_| Failure::Unexpected)?;
         let named = answer
             .status
             .datasource
@@ -147,7 +186,7 @@ impl Owners {
             Owner::DataSources(vec![datasource])
         });
         self.tasks().put(id.clone(), owner.clone());
-        Ok(Some(owner))
+        Ok(owner)
     }
 
     /// Whom a supervisor belongs to; `None`: there is no such supervisor. `fresh` asks the leader
@@ -169,17 +208,15 @@ impl Owners {
         {
             return Ok(Some(owner.clone()));
         }
-        let target = format!(
-            "/druid/indexer/v1/supervisor/{}",
-            encode_segment(id.as_str())
-        );
-        let Some(told) = self.fetch(target, turn, deadline, trail).await? else {
-            return Ok(None);
-        };
-        if serde_json::from_slice::<IgnoredAny>(&told.body).is_err() {
+        let told = self.fetch(spec_of(id), turn, deadline, trail).await?;
+        self.read(&Subject::Supervisor(id.clone()), &told)
+    }
+
+    fn read_supervisor(&self, id: &SupervisorId, body: &[u8]) -> Result<Owner, Failure> {
+        if serde_json::from_slice::<IgnoredAny>(body).is_err() {
             return Err(Failure::Unexpected);
         }
-        let owner = stored_owner(&told.body);
+        let owner = stored_owner(body);
         let mut supervisors = self.supervisors();
         if supervisors.len() >= SUPERVISORS {
             supervisors.retain(|_, (_, at)| at.elapsed() < SUPERVISOR_LIFETIME);
@@ -187,33 +224,26 @@ impl Owners {
         if supervisors.len() < SUPERVISORS {
             supervisors.insert(id.clone(), (owner.clone(), Instant::now()));
         }
-        Ok(Some(owner))
+        Ok(owner)
     }
 
-    /// A GET's answer; `None` for 404.
+    /// A GET's answer.
     async fn fetch(
         &self,
         target: String,
         turn: Turn,
         deadline: Instant,
         trail: &mut Trail,
-    ) -> Result<Option<Whole>, Failure> {
+    ) -> Result<Whole, Failure> {
         let plan = Plan {
             repeatable: true,
             deadline,
             unavailable_is_an_answer: false,
             turn,
         };
-        let answer = self
-            .overlords
+        self.overlords
             .exchange_whole(&Request::get(target), plan, LARGEST, trail)
-            .await?;
-        match answer.head.status {
-            StatusCode::OK => Ok(Some(answer)),
-            StatusCode::NOT_FOUND => Ok(None),
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(Failure::Login),
-            _ => Err(Failure::Unexpected),
-        }
+            .await
     }
 
     fn tasks(&self) -> MutexGuard<'_, Halves<TaskId, Owner>> {

@@ -167,7 +167,11 @@ impl Overlords {
             .await;
         trail.attempts += asking.attempts;
         trail.node = asking.node.or(trail.node);
-        let Whole { head, body, _held } = asked?;
+        let Whole {
+            head,
+            body,
+            held: _held,
+        } = asked?;
         if head.status == StatusCode::NOT_FOUND {
             return Ok(Asked::Unknown);
         }

@@ -30,7 +30,7 @@ async fn every_exchange_is_a_line_without_secrets() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("access.log");
     let sink = format!("[telemetry]\naccess_log = \"{}\"\n{LIMIT}", path.display());
-    let rig = Rig::with("", &sink).await;
+    let rig = Rig::with("reuse_reads = \"0ms\"", &sink).await;
     let task = |id: &str, datasource: &str| {
         format!(
             r#"{{"type":"noop","id":"{id}","dataSource":"{datasource}","context":{{"note":"canary-body"}}}}"#

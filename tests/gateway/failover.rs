@@ -96,7 +96,8 @@ async fn no_leader_by_the_deadline_is_told_as_503() {
 /// A silent upstream, and one that is slow twice: every kind of request ends within its budget.
 #[tokio::test]
 async fn no_request_outlives_its_deadline() {
-    let deadlines = "submission_deadline = \"500ms\"\nread_deadline = \"500ms\"";
+    let deadlines =
+        "submission_deadline = \"500ms\"\nread_deadline = \"500ms\"\nreuse_reads = \"0ms\"";
     let kafka = crate::support::rig::kafka("wiki", "");
     let kafka = kafka.as_str();
     let cases = [
@@ -255,7 +256,7 @@ async fn a_leader_killed_with_a_submission_in_flight() {
 
 #[tokio::test]
 async fn a_leader_that_falls_silent_is_left_when_another_leads() {
-    let rig = Rig::start().await;
+    let rig = Rig::with("reuse_reads = \"0ms\"", "").await;
     assert_eq!(rig.get("wiki", "/tasks").await.status, 200);
     rig.nodes[0].set_role(Role::Silent);
     let elect = async {
@@ -293,7 +294,7 @@ async fn a_read_is_repeated_until_its_first_byte_went_down() {
 
 #[tokio::test]
 async fn an_answer_that_is_read_whole_is_asked_for_again_wherever_it_was_cut() {
-    let rig = Rig::start().await;
+    let rig = Rig::with("reuse_reads = \"0ms\"", "").await;
     let kafka = crate::support::rig::kafka("wiki", "");
     let kafka = kafka.as_str();
     assert_eq!(rig.post("wiki", "/supervisor", kafka).await.status, 200);

@@ -23,4 +23,5 @@ mod load;
 mod logins;
 mod quotas;
 mod secrets;
+mod sharing;
 mod store;

@@ -16,6 +16,11 @@ fn get() -> Call {
     Call::get(&api("/tasks")).login("admin", PASSWORD)
 }
 
+/// Another list: the answer of a moment ago to [`get`] is none to this.
+fn get_waiting() -> Call {
+    Call::get(&api("/waitingTasks")).login("admin", PASSWORD)
+}
+
 #[tokio::test]
 async fn a_reload_is_all_or_nothing() {
     let overlord = overlord().await;
@@ -271,7 +276,7 @@ async fn a_drain_finishes_what_is_in_flight() {
     overlord.set_delay(Duration::from_millis(1_500));
     let flying = tokio::spawn({
         let address = gateway.address;
-        async move { get().send(address).await }
+        async move { get_waiting().send(address).await }
     });
     let mut half = Client::connect(gateway.address).await.expect("connected");
     let bytes = get().bytes();
@@ -394,7 +399,7 @@ async fn nothing_in_flight_is_no_wait_and_a_second_signal_is_none_either() {
     );
     overlord.set_delay(Duration::from_secs(600));
     let mut client = Client::connect(gateway.address).await.expect("connected");
-    client.write(&get().bytes()).await.expect("sent");
+    client.write(&get_waiting().bytes()).await.expect("sent");
     tokio::time::sleep(Duration::from_millis(200)).await;
     gateway.signal("TERM");
     eventually("the drain has begun", async || {
