@@ -22,7 +22,6 @@ mod users;
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,6 +33,7 @@ pub use load::{LoadError, htpasswd_users, load, load_alone, load_judging, named}
 pub use problem::Problem;
 pub use reload::Watch;
 pub use secret::Secret;
+pub use store::{Fallback, Store};
 pub(crate) use table::nearest;
 pub use tls::{ClientCertificates, ListenerTls, UpstreamTls};
 
@@ -183,38 +183,6 @@ pub struct UpstreamCredentials {
     pub username: String,
     /// Its password.
     pub password: Secret,
-}
-
-/// `[store]`
-#[derive(Debug, Clone, PartialEq)]
-pub struct Store {
-    /// `rediss`, not `redis`.
-    pub tls: bool,
-    /// A name or an address (IPv6 without brackets).
-    pub host: String,
-    /// The port.
-    pub port: u16,
-    /// The database's number.
-    pub database: u16,
-    /// The login.
-    pub credentials: Option<UpstreamCredentials>,
-    /// Certificates of authorities (PEM).
-    pub ca: Option<Secret>,
-    /// What decides while it does not answer.
-    pub fallback: Fallback,
-    /// Gateways that share it.
-    pub gateways: NonZeroU32,
-    /// What the names of all that is kept there begin with.
-    pub prefix: String,
-}
-
-/// What decides while the store does not answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fallback {
-    /// Each gateway its share of the limits.
-    Local,
-    /// Nobody: what a limit covers is refused.
-    Deny,
 }
 
 /// `[validation]`

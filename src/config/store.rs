@@ -4,7 +4,39 @@ use std::num::NonZeroU32;
 
 use super::sections::{Resolve, secret};
 use super::table::Table;
-use super::{Fallback, Store, UpstreamCredentials};
+use super::{Secret, UpstreamCredentials};
+
+/// `[store]`
+#[derive(Debug, Clone, PartialEq)]
+pub struct Store {
+    /// `rediss`, not `redis`.
+    pub tls: bool,
+    /// A name or an address (IPv6 without brackets).
+    pub host: String,
+    /// The port.
+    pub port: u16,
+    /// The database's number.
+    pub database: u16,
+    /// The login.
+    pub credentials: Option<UpstreamCredentials>,
+    /// Certificates of authorities (PEM).
+    pub ca: Option<Secret>,
+    /// What decides while it does not answer.
+    pub fallback: Fallback,
+    /// Gateways that share it.
+    pub gateways: NonZeroU32,
+    /// What the names of all that is kept there begin with.
+    pub prefix: String,
+}
+
+/// What decides while the store does not answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fallback {
+    /// Each gateway its share of the limits.
+    Local,
+    /// Nobody: what a limit covers is refused.
+    Deny,
+}
 
 const SHAPE: &str = "an address is `redis://HOST:PORT` or `rediss://HOST:PORT` (TLS), with a database's number behind a slash if it is not 0";
 

@@ -311,8 +311,8 @@ fn mix() -> Vec<Load> {
     vec![
         load("submission", 0.3, submission("wiki1")),
         load("change", 0.2, call("POST", "/task/known/shutdown")),
-        load("poll", 0.8, call("GET", "/task/known/status")),
-        load("listing", 1.7, call("GET", "/tasks")),
+        load("poll", 0.8, call("GET", "/task/known/segments")),
+        load("listing", 1.7, call("GET", "/task/known/reports")),
     ]
 }
 
@@ -374,7 +374,7 @@ async fn a_listing_storm_does_not_delay_submissions() {
         let storm = Load {
             name: "listing",
             rate: 3.0,
-            call: call("GET", "/tasks"),
+            call: call("GET", "/task/known/reports"),
         };
         let quiet = bench.run(std::slice::from_ref(&submissions)).await;
         let stormy = bench.run(&[submissions, storm]).await;
@@ -411,7 +411,7 @@ async fn a_noisy_datasource_takes_nothing_from_the_others() {
             .map(|name| Load {
                 name,
                 rate: if *name == "wiki0" { 0.75 } else { 0.075 },
-                call: call("GET", &format!("/task/{name}/status")),
+                call: call("GET", &format!("/task/{name}/segments")),
             })
             .collect();
         let seen = bench.run(&loads).await;
@@ -491,7 +491,7 @@ async fn one_seat_is_enough_for_everything() {
 /// and its successor: everything is answered.
 #[tokio::test]
 async fn a_failover_sheds_nobody() {
-    let rig = Rig::with("max_in_flight = 2", "").await;
+    let rig = Rig::with("max_in_flight = 2\nreuse_reads = \"0ms\"", "").await;
     assert_eq!(rig.get("wiki", "/tasks").await.status, 200);
     for silent in [true, false] {
         let (old, new) = match silent {
@@ -513,8 +513,9 @@ async fn a_failover_sheds_nobody() {
                 0 => call("POST", "/task").json(format!(
                     r#"{{"type":"noop","id":"{silent}{number}","dataSource":"wiki"}}"#
                 )),
-                1 => call("GET", "/tasks"),
-                _ => call("GET", "/supervisor"),
+                // Each another one: identical reads are one.
+                1 => call("GET", &format!("/tasks?max={number}")),
+                _ => call("GET", &format!("/completeTasks?n={number}")),
             };
             let address = rig.address;
             asking.spawn(async move { call.send(address).await.expect("answered") });
