@@ -28,6 +28,11 @@ fn script(name: &str) -> PathBuf {
 
 impl Cluster {
     pub fn start(version: &str, security: Security) -> Cluster {
+        Cluster::with(version, security, 1_000_000)
+    }
+
+    /// Whose queue holds so many tasks.
+    pub fn with(version: &str, security: Security, queue: usize) -> Cluster {
         let folder = tempfile::tempdir().expect("a folder");
         let mut cluster = Cluster {
             folder,
@@ -38,6 +43,7 @@ impl Cluster {
             .arg(version)
             .arg(cluster.folder.path())
             .args((security == Security::Basic).then_some("basic"))
+            .env("DRUID_QUEUE", queue.to_string())
             .status();
         assert!(
             status.expect("the script runs").success(),

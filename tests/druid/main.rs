@@ -22,6 +22,7 @@ mod process;
 mod account;
 mod cluster;
 mod failover;
+mod quota;
 mod suite;
 
 use std::net::SocketAddr;
@@ -94,18 +95,19 @@ async fn shipped_example(
     (Process::spawn(&mut command, config).await, folder)
 }
 
-/// A gateway without limits before these Overlords; the address, and what stops it.
+/// A gateway with these limits before these Overlords; the address, and what stops it.
 async fn gateway(
     overlords: &[SocketAddr],
     version: &str,
     password: Option<&Path>,
+    limits: &str,
 ) -> (SocketAddr, tokio::task::JoinHandle<bool>) {
     let list: Vec<String> = overlords
         .iter()
         .map(|address| format!("\"http://{address}\""))
         .collect();
     let text = format!(
-        "[listener]\naddress = \"127.0.0.1:0\"\n[admin]\naddress = \"127.0.0.1:0\"\n[telemetry]\naccess_log = \"off\"\n[upstream]\noverlords = [{}]\ndruid_version = \"{version}\"\n{}{}",
+        "[listener]\naddress = \"127.0.0.1:0\"\n[admin]\naddress = \"127.0.0.1:0\"\n[telemetry]\naccess_log = \"off\"\n[upstream]\noverlords = [{}]\ndruid_version = \"{version}\"\n{}{}{limits}",
         list.join(", "),
         credentials(password),
         users()
@@ -155,7 +157,7 @@ fn version() -> Option<String> {
 
 /// The failover, through a gateway without limits: its clients submit as fast as they can.
 async fn fail_over(cluster: &Cluster, version: &str, password: Option<&Path>) {
-    let (address, serving) = gateway(&cluster.addresses(), version, password).await;
+    let (address, serving) = gateway(&cluster.addresses(), version, password, "").await;
     let begun = Instant::now();
     failover::run(address, cluster).await;
     part("failover", begun);
@@ -176,6 +178,21 @@ async fn real_druid() {
     fail_over(&cluster, &version, None).await;
 }
 
+/// A quota of live tasks, and a queue that is full.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn druid_under_quotas() {
+    let Some(version) = version() else { return };
+    let begun = Instant::now();
+    let cluster = Cluster::with(&version, Security::Off, quota::QUEUE);
+    part("cluster", begun);
+    let begun = Instant::now();
+    let overlords = cluster.addresses();
+    let (address, serving) = gateway(&overlords, &version, None, quota::LIMITS).await;
+    quota::run(address).await;
+    serving.abort();
+    part("quotas", begun);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn secured_druid() {
     let Some(version) = version() else { return };
@@ -193,7 +210,7 @@ async fn secured_druid() {
     part("suite", begun);
     drop(example);
     let begun = Instant::now();
-    let (address, serving) = gateway(&overlords, &version, Some(&password)).await;
+    let (address, serving) = gateway(&overlords, &version, Some(&password), "").await;
     account::permissions(address, RIG, &cluster).await;
     serving.abort();
     part("permissions", begun);
