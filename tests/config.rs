@@ -786,3 +786,32 @@ fn a_grant_that_could_never_apply_is_a_problem() {
         "{problems:?}"
     );
 }
+
+/// What the manual shows can be taken as it stands.
+#[test]
+fn the_blocks_of_the_manual_of_limits_are_good() {
+    let manual = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/limits.md");
+    let manual = std::fs::read_to_string(manual).expect("shipped");
+    let roles: String = ["airflow", "tester"]
+        .iter()
+        .map(|name| {
+            format!(
+                "[[role]]\nname = \"{name}\"\n[[role.grant]]\nactions = [\"submit\"]\ndatasources = [\"wiki*\"]\n"
+            )
+        })
+        .collect();
+    let blocks: Vec<&str> = manual
+        .split("```toml\n")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next())
+        .collect();
+    assert_eq!(blocks.len(), 4);
+    for block in blocks {
+        let overlords = "overlords = [\"http://a:8090\"]";
+        let upstream = match block.contains("[upstream]\n") {
+            true => block.replace("[upstream]\n", &format!("[upstream]\n{overlords}\n")),
+            false => format!("{block}\n[upstream]\n{overlords}\n"),
+        };
+        read(&format!("{upstream}\n{roles}")).unwrap_or_else(|wrong| panic!("{wrong:#?}\n{block}"));
+    }
+}
