@@ -93,7 +93,7 @@ fn local(rules: Vec<Arc<RateLimit>>) -> f64 {
             for number in 0..ROUND {
                 let draws = asking.draws(number);
                 let charge = limiter.take(draws, asking.principal.name());
-                black_box(charge.expect("wide"));
+                let _ = black_box(charge.expect("wide"));
             }
             begun.elapsed().as_secs_f64() * 1e9 / ROUND as f64
         })
@@ -141,7 +141,7 @@ async fn through_redis(rules: Vec<Arc<RateLimit>>) -> Option<(f64, f64)> {
         let begun = Instant::now();
         let draws = asking.draws(number);
         let replies = store.take(&draws).await.expect("up");
-        black_box(Charge::of(draws, &replies, Keeper::Store).expect("wide"));
+        let _ = black_box(Charge::of(draws, &replies, Keeper::Store).expect("wide"));
         times.push(begun.elapsed().as_secs_f64() * 1e6);
     }
     times.sort_by(f64::total_cmp);
