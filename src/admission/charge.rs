@@ -12,10 +12,13 @@ use crate::finding::Finding;
 use crate::policy::Permit;
 use crate::quota::{Charge, Draw, Facts, Holds, LiveDraw, Occupies, Over, OverQuota, Said, Share};
 use crate::route::{Action, Endpoint, SpecKind};
-use crate::spec::Spec;
+use crate::spec::{Spec, SpecId};
 
 /// Who may not read a datasource is not told that its tasks fill a quota.
 const HIDDEN: &str = "others";
+
+/// Users of a quota that a refusal names.
+const MOST_SHARES: usize = 10;
 
 /// What a request wants of its limits.
 #[derive(Debug, Default)]
@@ -143,7 +146,10 @@ impl Known {
     pub(super) fn claim_of(&self, spec: &Spec, role: &Arc<str>) -> Claim {
         let effects = &spec.effects;
         let (writes, slots) = (effects.writes.as_slice(), effects.slots);
-        let draws = self.draws(role, writes, Some(&spec.type_id), slots);
+        let draws = match self.charge {
+            Some(_) => Vec::new(),
+            None => self.draws(role, writes, Some(&spec.type_id), slots),
+        };
         let is_supervisor = match spec.kind {
             SpecKind::Task => false,
             SpecKind::Supervisor => true,
@@ -160,7 +166,10 @@ impl Known {
             // Each of a supervisor's tasks is one of its own.
             tasks: if is_supervisor { told } else { 1 },
             slots: told,
-            is_supervisor,
+            supervisor: match &spec.id {
+                SpecId::Supervisor(ids) => ids.first().map(ToString::to_string),
+                SpecId::Task(_) | SpecId::None => None,
+            },
         };
         let facts = self.facts(role, writes, Some(&spec.type_id), slots);
         let quotas = self.snapshot.live_quotas.iter();
@@ -219,6 +228,7 @@ impl Known {
             None => sight.sees_all(),
         };
         let (mut seen, hidden): (Vec<Share>, Vec<Share>) = shares.into_iter().partition(sees);
+        seen.truncate(MOST_SHARES);
         if !hidden.is_empty() {
             seen.push(Share {
                 datasource: None,

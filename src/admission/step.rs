@@ -14,6 +14,7 @@ use super::{BodyProblem, Rejection, Snapshot};
 use crate::caller::Principal;
 use crate::druid::{Owner, SupervisorId};
 use crate::policy::Permit;
+use crate::quota::Charge;
 use crate::route::{Action, BodyUse, CanonicalPath, Endpoint, Route, Subject, Target, Unroutable};
 
 /// What the header says, as far as admission needs it.
@@ -237,9 +238,9 @@ impl AwaitingOwner {
         }
     }
 
-    /// Ends here: the owner could not be asked for.
-    pub fn into_trace(self) -> Trace {
-        self.known.trace
+    /// Ends here: the owner could not be asked for. With what was charged before.
+    pub fn into_trace(self) -> (Trace, Charge) {
+        (self.known.trace, self.known.charge.unwrap_or_default())
     }
 }
 

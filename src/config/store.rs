@@ -68,6 +68,11 @@ pub(super) fn store(table: Table<'_, '_>, resolve: Resolve<'_>) -> Option<Store>
     }
     let words = [("local", Fallback::Local), ("deny", Fallback::Deny)];
     let fallback = table.choice("fallback", &words).unwrap_or(Fallback::Local);
+    if fallback == Fallback::Local && !table.has("gateways") {
+        table.wrong(
+            "`gateways` is missing: how many share the store, so that each has its part of the limits while it does not answer",
+        );
+    }
     let gateways = table.count("gateways", 1..=MOST_GATEWAYS);
     let gateways = gateways.and_then(|gateways| NonZeroU32::new(u32::try_from(gateways).ok()?));
     let prefix = table.parsed("prefix", |text| {

@@ -83,21 +83,32 @@ impl Gateway {
                     let turn = turn(wait.endpoint(), wait.principal(), &[]);
                     // A task's owner never changes.
                     let fresh = wait.fresh() && !matches!(subject, Subject::Task(_));
-                    let owner = self
-                        .owner(generation, &subject, fresh, turn, deadline, &mut trail)
-                        .await;
+                    let remembered = match fresh {
+                        true => None,
+                        false => generation.owners.remembered_owner(&subject),
+                    };
+                    let is_remembered = remembered.is_some();
+                    let owner = match remembered {
+                        Some(owner) => Ok(Some(owner)),
+                        None => {
+                            self.owner(generation, &subject, fresh, turn, deadline, &mut trail)
+                                .await
+                        }
+                    };
                     record.upstream(trail, generation.overlords.nodes(), begun.elapsed());
                     asked = Some(Asked {
                         subject,
                         turn,
                         begun,
                         deadline,
-                        is_remembered: trail.attempts == 0,
+                        is_remembered,
                     });
                     match owner {
                         Ok(owner) => wait.supply(owner),
                         Err(failure) => {
-                            record.learn(wait.into_trace());
+                            let (trace, charge) = wait.into_trace();
+                            record.learn(trace);
+                            self.owes(charge, generation, record);
                             return Err(Problem::upstream(&failure, false));
                         }
                     }
@@ -139,9 +150,6 @@ impl Gateway {
     ) -> Result<Option<Owner>, Failure> {
         if fresh {
             return owner(generation, subject, true, turn, deadline, trail).await;
-        }
-        if let Some(owner) = generation.owners.remembered_owner(subject) {
-            return Ok(Some(owner));
         }
         let target = match subject {
             Subject::Task(id) => status_of(id),

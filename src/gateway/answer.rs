@@ -154,6 +154,10 @@ impl Gateway {
         length: Length,
         record: &mut Record<'_>,
     ) -> bool {
+        if reply.fate == Some(Fate::Unreached) {
+            // It changed nothing.
+            record.act = None;
+        }
         record.acted();
         if self.drain.phase() >= Phase::LameDuck {
             session.set_keepalive(None);

@@ -7,14 +7,13 @@ use tokio::time::Instant;
 use super::exchange::{Gateway, Record};
 use super::generation::{Due, Generation};
 use super::problem::{Fate, Problem};
-use super::turn::turn;
 use crate::admission::{AwaitingCharge, Claim, Step};
 use crate::quota::{
     Charge, Draw, Full, Holds, Keeper, Limiter, LiveDraw, LiveHold, Occupies, Over, OverQuota, Said,
 };
 use crate::store::Store;
 use crate::telemetry::Stage;
-use crate::upstream::{Failure, Trail, Turn};
+use crate::upstream::{Failure, Trail};
 
 /// What a request was charged, until it is settled.
 #[derive(Debug)]
@@ -62,7 +61,7 @@ impl Record<'_> {
                 Some(Fate::Refused) => !is_read,
                 Some(Fate::Unknown) => false,
                 // Druid's own answer.
-                None => !is_read && self.outcome.status >= 400,
+                None => !is_read && (400..500).contains(&self.outcome.status),
             };
         account.settle(gives_back, self.outcome.subject.as_deref());
     }
@@ -83,64 +82,69 @@ impl Gateway {
             occupies,
             is_dry,
         } = wait.take_claim();
-        let mut said = Vec::new();
-        let mut hold = None;
-        if let (Some(occupies), false) = (occupies, live.is_empty()) {
-            let place = Place {
-                draws: &live,
-                occupies: &occupies,
-                is_dry,
-                turn: turn(
-                    wait.endpoint(),
-                    wait.principal(),
-                    occupies.datasource.as_slice(),
-                ),
-                deadline: due.by(wait.endpoint().action),
-            };
-            match self.place(&place, generation, record).await {
-                Ok((held, would)) => {
-                    let admitted = live.iter().map(|draw| &draw.quota.name);
-                    said.extend(admitted.map(|name| {
-                        let said = match would.contains(name) {
-                            true => Said::WouldRefuse,
-                            false => Said::Admitted,
-                        };
-                        (name.clone(), said)
-                    }));
-                    hold = held;
-                }
-                Err(Refused::Over(over)) => return Ok(wait.supply(Err(over))),
-                Err(Refused::Unasked(problem)) => {
-                    record.learn(wait.into_trace());
-                    return Err(*problem);
-                }
-            }
-        }
+        // Tokens first: who has none takes no place from anybody.
         let charged = match is_dry {
-            true => self.limiter.look(draws),
+            true => self.look(draws, generation).await,
             false => match self.take(draws, generation, wait.principal().name()).await {
                 Ok(charged) => charged,
                 Err(problem) => {
-                    if let Some(hold) = hold {
-                        hold.release();
-                    }
                     record.learn(wait.into_trace());
                     return Err(problem);
                 }
             },
         };
-        match charged {
-            Ok(mut charge) => {
-                charge.said.append(&mut said);
-                charge.live = hold;
+        let mut charge = match charged {
+            Ok(charge) => charge,
+            Err(over) => return Ok(wait.supply(Err(over))),
+        };
+        let (Some(occupies), false) = (occupies, live.is_empty()) else {
+            return Ok(wait.supply(Ok(charge)));
+        };
+        let place = Place {
+            draws: &live,
+            occupies: &occupies,
+            is_dry,
+            deadline: due.by(wait.endpoint().action),
+        };
+        match self.place(&place, generation, record).await {
+            Ok((held, would)) => {
+                charge.said.extend(live.iter().map(|draw| {
+                    let name = draw.quota.name.clone();
+                    let said = match would.contains(&name) {
+                        true => Said::WouldRefuse,
+                        false => Said::Admitted,
+                    };
+                    (name, said)
+                }));
+                charge.live = held;
                 Ok(wait.supply(Ok(charge)))
             }
-            Err(over) => {
-                if let Some(hold) = hold {
-                    hold.release();
+            Err(refused) => {
+                self.account(charge, generation).settle(true, None);
+                match refused {
+                    Refused::Over(over) => Ok(wait.supply(Err(over))),
+                    Refused::Unasked(problem) => {
+                        record.learn(wait.into_trace());
+                        Err(*problem)
+                    }
                 }
-                Ok(wait.supply(Err(over)))
             }
+        }
+    }
+
+    /// What the limits would say.
+    async fn look(&self, draws: Vec<Draw>, generation: &Generation) -> Result<Charge, OverQuota> {
+        let shared = generation.shared.as_ref().filter(|_| !draws.is_empty());
+        match shared {
+            Some(shared) => match shared.store.look(&draws).await {
+                // Nothing was taken that could be given back.
+                Ok(replies) => Charge::of(draws, &replies, Keeper::Store).map(|looked| Charge {
+                    drawn: Vec::new(),
+                    ..looked
+                }),
+                Err(_) => self.limiter.look(draws),
+            },
+            None => self.limiter.look(draws),
         }
     }
 
@@ -170,12 +174,16 @@ impl Gateway {
 
     /// Takes what was charged into the record's account.
     pub(super) fn owes(&self, charge: Charge, generation: &Generation, record: &mut Record<'_>) {
+        record.account = Some(self.account(charge, generation));
+    }
+
+    fn account(&self, charge: Charge, generation: &Generation) -> Account {
         let shared = generation.shared.as_ref();
-        record.account = Some(Account {
+        Account {
             limiter: self.limiter.clone(),
             store: shared.map(|shared| shared.store.clone()),
             charge,
-        });
+        }
     }
 
     async fn place(
@@ -187,12 +195,15 @@ impl Gateway {
         let list = &generation.live;
         let begun = Instant::now();
         let mut trail = Trail::default();
-        let counted = list.count(place.deadline, place.turn, &mut trail).await;
+        let counted = list.count(place.deadline, &mut trail).await;
         if trail.attempts > 0 {
             record.upstream(trail, generation.overlords.nodes(), begun.elapsed());
         }
+        // A quota that is only audited refuses nobody, and keeps nobody waiting.
+        let is_audited = place.draws.iter().all(|draw| draw.holds == Holds::Audited);
         match counted {
             Ok(()) => {}
+            Err(_) if is_audited => return Ok((None, Vec::new())),
             Err(failure @ (Failure::NoLeader | Failure::Overloaded { .. })) => {
                 return Err(Refused::Unasked(Box::new(Problem::upstream(
                     &failure, false,
@@ -210,9 +221,7 @@ impl Gateway {
         // Nobody is refused for what has ended.
         let begun = Instant::now();
         let mut trail = Trail::default();
-        let is_newer = list
-            .count_to_refuse(place.deadline, place.turn, &mut trail)
-            .await;
+        let is_newer = list.count_to_refuse(place.deadline, &mut trail).await;
         if trail.attempts > 0 {
             record.upstream(trail, generation.overlords.nodes(), begun.elapsed());
         }
@@ -228,7 +237,6 @@ struct Place<'a> {
     draws: &'a [LiveDraw],
     occupies: &'a Occupies,
     is_dry: bool,
-    turn: Turn,
     deadline: Instant,
 }
 

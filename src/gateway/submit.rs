@@ -237,7 +237,10 @@ pub(super) fn refused_by_druid(head: &Head, body: &[u8]) -> Option<Problem> {
 
 /// The state of the limit that is nearest to its end.
 fn with_level(reply: Reply, level: Option<&Level>) -> Reply {
-    let Some(level) = level else { return reply };
+    // What Druid refuses is given back: the level is another then.
+    let Some(level) = level.filter(|_| reply.status.is_success()) else {
+        return reply;
+    };
     let Level {
         rule,
         numbers,

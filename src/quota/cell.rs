@@ -32,6 +32,17 @@ impl Numbers {
         width.min(LONGEST)
     }
 
+    /// The slower rate and the smaller burst of both.
+    pub(super) fn least(self, other: Numbers) -> Numbers {
+        Numbers {
+            rate: match self.interval() >= other.interval() {
+                true => self.rate,
+                false => other.rate,
+            },
+            burst: self.burst.min(other.burst),
+        }
+    }
+
     /// The time in which an empty bucket fills up.
     pub fn fills_in(&self) -> Duration {
         Duration::from_nanos(self.width())

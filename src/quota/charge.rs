@@ -226,7 +226,8 @@ impl Charge {
             Some((rule, why, _)) => {
                 // What the others gave was taken back: they have not been asked for it.
                 let said = charge.said.into_iter();
-                let said = said.filter(|(_, said)| *said == Said::Refused);
+                let said =
+                    said.filter(|(_, said)| matches!(said, Said::Refused | Said::WouldRefuse));
                 Err(OverQuota {
                     rule,
                     why,

@@ -97,7 +97,7 @@ impl Buckets {
             self.sweep(now);
         }
         if is_full(self) {
-            let Numbers { rate, burst } = draw.rule.numbers;
+            let Numbers { rate, burst } = draw.numbers.least(draw.rule.numbers);
             let name = &draw.rule.name;
             return Some(format!("{name}\0{rate}\0{burst}\0{OVERFLOW}").into());
         }
@@ -216,8 +216,9 @@ impl Limiter {
             if let Some(shared) = buckets.place(draw, by, self.most_bytes, now) {
                 self.overflowed.fetch_add(1, Ordering::Relaxed);
                 draw.key = shared.into();
-                // A datasource with more of its own has no more than the others here.
-                draw.numbers = draw.rule.numbers;
+                // A datasource with more of its own has no more than the others here, and one with
+                // less no more than its own.
+                draw.numbers = draw.numbers.least(draw.rule.numbers);
                 draw.cost = draw.cost.min(draw.numbers.burst.get());
             }
             let bucket = buckets.bucket(&draw.key, by);

@@ -82,9 +82,18 @@ pub struct Occupies {
     pub tasks: u32,
     /// Slots, its sub-tasks' included.
     pub slots: u32,
-    /// Is it a supervisor's? Then those of its datasource and type that live already are among
-    /// them, and it starts them in its own time.
-    pub is_supervisor: bool,
+    /// The supervisor whose tasks they are: those of it that live already are among them, and it
+    /// starts them in its own time.
+    pub supervisor: Option<String>,
+}
+
+impl Occupies {
+    fn of(&self, count: Cost) -> u32 {
+        match count {
+            Cost::Request => self.tasks,
+            Cost::Slots => self.slots,
+        }
+    }
 }
 
 /// A live task, as the Overlord lists it.
@@ -157,7 +166,7 @@ impl LiveQuota {
             });
             // Never nothing: what cannot be told counts as all that may live.
             let want = match (self.count, facts.slots) {
-                (Cost::Request, None) if occupies.is_supervisor => most,
+                (Cost::Request, None) if occupies.supervisor.is_some() => most,
                 (Cost::Request, _) => occupies.tasks,
                 (Cost::Slots, Some(_)) => occupies.slots,
                 (Cost::Slots, None) => most,

@@ -23,6 +23,11 @@ fn at_most(root: Node<'_>, kind: SpecKind, type_id: &str) -> u32 {
     let of = |holder: Option<Node<'_>>, key: &str| holder.and_then(|holder| count(holder.get(key)));
     let own = || of(root.get("resource"), "requiredCapacity").map_or(1, |own| own.max(1));
     match (kind, type_id) {
+        // Compaction that another engine runs: MSQ takes `maxNumTasks`, 2 without.
+        (SpecKind::Task, "compact") if runner(root).is_some_and(|runner| runner != "native") => {
+            let tasks = of(root.get("context"), "maxNumTasks");
+            own().max(tasks.unwrap_or(2))
+        }
         (SpecKind::Task, "index_parallel" | "compact") => {
             let tuning = match type_id {
                 "compact" => root.get("tuningConfig"),
@@ -50,8 +55,16 @@ fn at_most(root: Node<'_>, kind: SpecKind, type_id: &str) -> u32 {
             reading.saturating_mul(2)
         }
         (SpecKind::Task, _) => own(),
-        (SpecKind::Supervisor | SpecKind::Sampler, _) => 1,
+        // They submit tasks of their own, as many as they like.
+        (SpecKind::Supervisor, _) => u32::MAX,
+        (SpecKind::Sampler, _) => 1,
     }
+}
+
+/// The engine that a compaction names.
+fn runner(root: Node<'_>) -> Option<String> {
+    let named = root.get("compactionRunner")?.get("type")?;
+    named.as_str().map(|text| text.to_string())
 }
 
 /// A count as Jackson reads it into an `int` (run on Druid 28.0.0 and 33.0.0): `5.7` is 5, `1e3` is

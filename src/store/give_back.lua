@@ -10,8 +10,14 @@ for i, key in ipairs(KEYS) do
   if bucket[3] == born then
     local full, given = tonumber(bucket[1]), tonumber(bucket[2])
     local rest = math.floor(math.min(math.max(receipt - given - now, 0), width))
-    redis.call('HSET', key, 'f', string.format('%.3f', full - rest),
-      'g', string.format('%.0f', given + rest))
+    if full - rest <= now then
+      -- Full: as good as none.
+      redis.call('DEL', key)
+    else
+      redis.call('HSET', key, 'f', string.format('%.3f', full - rest),
+        'g', string.format('%.0f', given + rest))
+      redis.call('PEXPIRE', key, math.ceil((full - rest - now) / 1000) + 1000)
+    end
   end
 end
 return 0

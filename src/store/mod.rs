@@ -108,6 +108,18 @@ impl Store {
     /// # Errors
     /// [`Unavailable`]; the tokens may have been taken.
     pub async fn take(&self, draws: &[Draw]) -> Result<Vec<Reply>, Unavailable> {
+        self.ask(draws, false).await
+    }
+
+    /// What [`Store::take`] would say.
+    ///
+    /// # Errors
+    /// [`Unavailable`]
+    pub async fn look(&self, draws: &[Draw]) -> Result<Vec<Reply>, Unavailable> {
+        self.ask(draws, true).await
+    }
+
+    async fn ask(&self, draws: &[Draw], looks: bool) -> Result<Vec<Reply>, Unavailable> {
         let inner = &self.inner;
         let connection = inner.connection.load_full().ok_or(Unavailable)?;
         let mut connection = MultiplexedConnection::clone(&connection);
@@ -118,6 +130,9 @@ impl Store {
                 .arg(draw.numbers.burst.get())
                 .arg(draw.cost)
                 .arg(u8::from(draw.holds == Holds::Enforced));
+        }
+        if looks {
+            call.arg("look");
         }
         let asked = call.invoke_async::<Vec<i64>>(&mut connection);
         let said = match timeout(PATIENCE, asked).await {
@@ -233,6 +248,16 @@ impl Inner {
                 .map_err(|_| "it did not answer in time".to_owned())?
                 .map_err(words)?;
         }
+        // One that takes no writes (a replica, or full) would fail each decision.
+        let mut probe = self.take.prepare_invoke();
+        probe.key(self.key("probe"));
+        for number in [1, 1, 1, 0] {
+            probe.arg(number);
+        }
+        timeout(PATIENCE, probe.invoke_async::<Vec<i64>>(&mut connection))
+            .await
+            .map_err(|_| "it did not answer in time".to_owned())?
+            .map_err(words)?;
         Ok(connection)
     }
 }

@@ -1,5 +1,6 @@
 -- Takes what a request draws from the buckets KEYS, all of it or nothing.
 -- ARGV, four a bucket: microseconds a token, tokens of a full bucket, tokens wanted, does it refuse?
+-- One more, `look`, takes nothing.
 -- Answers four numbers a bucket: 0 took, 1 wait, 2 never; tokens left, or microseconds to wait; when
 -- the tokens are back, with all that was given back before; which bucket it was.
 -- A bucket is one hash: f, when it is full again; g, all that was given back; b, when it was made.
@@ -13,6 +14,8 @@ for i, key in ipairs(KEYS) do
   local width = interval * burst
   local bucket = redis.call('HMGET', key, 'f', 'g', 'b')
   local given, born = tonumber(bucket[2]) or 0, tonumber(bucket[3]) or now
+  -- Sums stay exact; who was given before that gets nothing back.
+  if given > 1e15 then given, born = 0, now end
   -- No bucket is full later than that: the store's clock was set back.
   local full = math.min(tonumber(bucket[1]) or 0, now + width)
   local next = math.max(full, now) + interval * cost
@@ -30,7 +33,7 @@ for i, key in ipairs(KEYS) do
   answer[at + 1], answer[at + 2] = kind, number
   answer[at + 3], answer[at + 4] = math.floor(next + given), born
 end
-if not refused then
+if not refused and ARGV[#KEYS * 4 + 1] ~= 'look' then
   for _, bucket in ipairs(taken) do
     redis.call('HSET', bucket[1], 'f', string.format('%.3f', bucket[2]),
       'g', string.format('%.0f', bucket[3]), 'b', string.format('%.0f', bucket[4]))

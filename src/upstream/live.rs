@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::exchange::{Failure, Plan, Trail};
 use super::{Overlords, Request, Turn};
 use crate::quota::{LiveTask, LiveTasks};
+use crate::route::Class;
 
 /// All that is unfinished and nothing else: `max` counts finished tasks only (run on Druid 28.0.0
 /// and 33.0.0).
@@ -72,34 +73,35 @@ impl LiveList {
     pub async fn count(
         self: &Arc<Self>,
         deadline: Instant,
-        turn: Turn,
         trail: &mut Trail,
     ) -> Result<(), Failure> {
         match self.tasks.age() {
             Some(age) if age <= FRESH => Ok(()),
             Some(age) if age <= STALE => {
-                let list = self.clone();
-                tokio::spawn(async move {
-                    // Nobody waits for it; who needs it asks again.
-                    let _ = list.ask(FRESH, deadline, turn, &mut Trail::default()).await;
-                });
+                // Somebody asks already, or this one begins to and waits for nothing.
+                if self.asking.try_lock().is_ok() {
+                    let list = self.clone();
+                    tokio::spawn(async move {
+                        // Who needs it asks again.
+                        let _ = list.ask(FRESH, deadline, &mut Trail::default()).await;
+                    });
+                }
                 Ok(())
             }
-            Some(_) | None => self.ask(STALE, deadline, turn, trail).await,
+            Some(_) | None => self.ask(STALE, deadline, trail).await,
         }
     }
 
     /// Sees to it that the count is good enough to refuse somebody; tells whether it is newer now.
-    pub async fn count_to_refuse(&self, deadline: Instant, turn: Turn, trail: &mut Trail) -> bool {
+    pub async fn count_to_refuse(&self, deadline: Instant, trail: &mut Trail) -> bool {
         self.tasks.age().is_none_or(|age| age > TO_REFUSE)
-            && self.ask(TO_REFUSE, deadline, turn, trail).await.is_ok()
+            && self.ask(TO_REFUSE, deadline, trail).await.is_ok()
     }
 
     async fn ask(
         &self,
         oldest: Duration,
         deadline: Instant,
-        turn: Turn,
         trail: &mut Trail,
     ) -> Result<(), Failure> {
         let _turn = tokio::time::timeout_at(deadline, self.asking.lock())
@@ -111,7 +113,8 @@ impl LiveList {
         let plan = Plan {
             repeatable: true,
             deadline,
-            turn,
+            // Everybody waits for it: in nobody's flow, and not to be sent away.
+            turn: Turn::of_principal(Class::Submission, "").patient(),
             unavailable_is_an_answer: false,
         };
         let asked = self.tasks.now();

@@ -283,6 +283,7 @@ impl Problem {
             Stage::Upstream,
             "The Overlord's answer is not what this endpoint answers",
         )
+        .fate(Fate::Unknown)
     }
 
     /// Druid shut down some of a datasource's tasks and refused the others.
@@ -293,6 +294,7 @@ impl Problem {
             Stage::Upstream,
             format!("Druid refused to shut down {left} of the {of} tasks; look, and try again"),
         )
+        .fate(Fate::Unknown)
     }
 
     /// Druid refused the gateway's own login, or what the gateway has to ask for itself.

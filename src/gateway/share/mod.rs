@@ -195,6 +195,10 @@ impl Share {
                 Err(failure) => {
                     waits += 1;
                     let is_over = Instant::now() >= deadline || waits >= MOST_WAITS;
+                    // Another's place in the queue is not this one's.
+                    if by != Sharing::Fetched && matches!(failure, Failure::Overloaded { .. }) {
+                        return Read::alone(trail);
+                    }
                     if by == Sharing::Fetched || is_over {
                         return Read::of(Err(alike(failure)), trail, by);
                     }

@@ -11,11 +11,20 @@ use crate::quota::{Clock, Cost, Holds};
 /// Admissions that wait for a list to show them. More are not admitted.
 const MOST_PENDING: usize = 100_000;
 
+/// What tasks start by themselves (`AbstractBatchIndexTask`, MSQ). Nobody else may submit them.
+const SUB_TASKS: [&str; 8] = [
+    "single_phase_sub_task",
+    "index_sub",
+    "partial_index_generate",
+    "partial_dimension_cardinality",
+    "partial_range_index_generate",
+    "partial_dimension_distribution",
+    "partial_index_generic_merge",
+    "query_worker",
+];
+
 /// A supervisor has started its tasks by then, and the list shows them.
 const SETTLES: Duration = Duration::from_secs(60);
-
-/// Users of a quota that a refusal names.
-const MOST_SHARES: usize = 10;
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Tally {
@@ -50,6 +59,8 @@ type Tallies = HashMap<Option<DataSource>, HashMap<String, Tally>>;
 #[derive(Debug, Default)]
 struct State {
     listed: Tallies,
+    /// Live tasks of each supervisor, by the group that Druid gives them.
+    supervised: HashMap<String, u32>,
     /// When the list that is counted was asked for.
     asked: Option<Duration>,
     /// Slots of live tasks that were admitted here, by id.
@@ -119,7 +130,9 @@ impl LiveTasks {
         } = &mut *state;
         // What was answered before the list was asked for is in it, or has ended.
         pending.retain(|_, admitted| match &admitted.answered {
-            Some((at, _)) if admitted.occupies.is_supervisor => asked.saturating_sub(*at) < SETTLES,
+            Some((at, _)) if admitted.occupies.supervisor.is_some() => {
+                asked.saturating_sub(*at) < SETTLES
+            }
             Some((at, id)) if *at <= asked => {
                 // Of what cannot be told the list tells how much it takes.
                 let slots = Some(admitted.occupies.slots).filter(|slots| *slots != u32::MAX);
@@ -134,7 +147,19 @@ impl LiveTasks {
         });
         declared.retain(|id, _| ids.contains(id.as_str()));
         let mut shown: HashMap<&str, u32> = HashMap::new();
-        let head = |task: &LiveTask| task.group == task.id || !ids.contains(task.group.as_str());
+        // A client may name any group: only types that tasks start themselves are sub-tasks.
+        let head = |task: &LiveTask| {
+            task.group == task.id
+                || !SUB_TASKS.contains(&task.task_type.as_str())
+                || !ids.contains(task.group.as_str())
+        };
+        let mut supervised: HashMap<String, u32> = HashMap::new();
+        for task in tasks
+            .iter()
+            .filter(|task| !ids.contains(task.group.as_str()))
+        {
+            *supervised.entry(task.group.clone()).or_default() += 1;
+        }
         for task in tasks.iter().filter(|task| !head(task)) {
             *shown.entry(task.group.as_str()).or_default() += 1;
         }
@@ -156,6 +181,7 @@ impl LiveTasks {
                 .add(count, slots);
         }
         state.listed = listed;
+        state.supervised = supervised;
         state.asked = Some(asked);
     }
 
@@ -207,16 +233,18 @@ impl State {
         let mut would = Vec::new();
         for draw in draws {
             let shares = self.shares(draw);
-            let own = shares.iter().find(|share| {
-                occupies.is_supervisor
-                    && share.datasource == occupies.datasource
-                    && share.task_type == occupies.task_type
-            });
-            let want = draw.want.saturating_sub(own.map_or(0, |own| own.used));
+            // What it replaces: its live tasks, or what was said of them a moment ago.
+            let said = self.pending.values().map(|pending| &pending.occupies);
+            let said = said
+                .filter(|said| said.supervisor.is_some() && said.supervisor == occupies.supervisor);
+            let said = said.fold(0, |_, said| said.of(draw.quota.count));
+            let own = self.supervised_by(occupies).max(said);
+            let want = draw.want.saturating_sub(own);
             let used = shares
                 .iter()
                 .fold(0_u32, |sum, share| sum.saturating_add(share.used));
-            if used.saturating_add(want) <= draw.most {
+            // Who asks for no more than it has is never kept from asking for less.
+            if draw.want <= draw.most && (want == 0 || used.saturating_add(want) <= draw.most) {
                 continue;
             }
             match draw.holds {
@@ -232,13 +260,22 @@ impl State {
                         } else {
                             want
                         },
-                        shares: shares.into_iter().take(MOST_SHARES).collect(),
+                        shares,
                     };
                     return Err((draw.quota.name.clone(), Some(over)));
                 }
             }
         }
         Ok(would)
+    }
+
+    /// Live tasks of the supervisor that a submission replaces: Druid groups them by its id.
+    fn supervised_by(&self, occupies: &Occupies) -> u32 {
+        let Some(id) = &occupies.supervisor else {
+            return 0;
+        };
+        let group = format!("{}_{id}", occupies.task_type);
+        self.supervised.get(&group).copied().unwrap_or_default()
     }
 
     /// What lives of a draw's group, the largest part first.
@@ -266,28 +303,32 @@ impl State {
                 }
             }
         }
-        let admitted = self.pending.values().map(|pending| &pending.occupies);
-        let (levels, more): (Vec<&Occupies>, _) = admitted
-            .filter(|occupies| {
-                draw.counts(occupies.datasource.as_ref()) && quota.counts_type(&occupies.task_type)
-            })
-            .partition(|occupies| occupies.is_supervisor);
-        for (occupies, is_level) in more
-            .into_iter()
-            .map(|occupies: &Occupies| (occupies, false))
-            .chain(levels.into_iter().map(|occupies| (occupies, true)))
-        {
+        // Of a supervisor what was said last, less what lives of it.
+        let mut levels: HashMap<&str, &Occupies> = HashMap::new();
+        let mut admitted: Vec<&Occupies> = Vec::new();
+        for Pending { occupies, .. } in self.pending.values() {
+            if !draw.counts(occupies.datasource.as_ref()) || !quota.counts_type(&occupies.task_type)
+            {
+                continue;
+            }
+            match &occupies.supervisor {
+                Some(id) => {
+                    levels.insert(id, occupies);
+                }
+                None => admitted.push(occupies),
+            }
+        }
+        for occupies in admitted.into_iter().chain(levels.into_values()) {
             let own = match quota.count {
                 Cost::Request => occupies.tasks,
                 Cost::Slots => occupies.slots,
             };
-            let own = own.min(draw.most);
+            let own = own
+                .saturating_sub(self.supervised_by(occupies))
+                .min(draw.most);
             let key = (occupies.datasource.as_ref(), occupies.task_type.as_str());
             let part = parts.entry(key).or_default();
-            *part = match is_level {
-                true => own.max(*part),
-                false => part.saturating_add(own),
-            };
+            *part = part.saturating_add(own);
         }
         let mut shares: Vec<Share> = parts
             .into_iter()

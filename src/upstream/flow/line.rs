@@ -1,13 +1,9 @@
 //! One class in the queue: those of it that wait, and what it has had.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use crate::route::Class;
-
-/// Seats that flows hold are counted in so many sums for each class: two flows in one of them wait
-/// for each other's.
-const SUMS: usize = 256;
 
 /// An answer's time before one has been seen.
 const FIRST_GUESS: Duration = Duration::from_millis(50);
@@ -46,7 +42,8 @@ pub(super) struct Line<T> {
     pub(super) waiting: usize,
     /// Those that wait, in turns.
     flows: VecDeque<Flow<T>>,
-    held_by: [u32; SUMS],
+    /// The flows that hold seats, and how many: no more than there are seats.
+    held_by: HashMap<u64, u32>,
 }
 
 /// The requests of one flow that wait, first come first served.
@@ -66,7 +63,7 @@ impl<T> Line<T> {
             mean: FIRST_GUESS,
             waiting: 0,
             flows: VecDeque::new(),
-            held_by: [0; SUMS],
+            held_by: HashMap::new(),
         }
     }
 
@@ -80,7 +77,7 @@ impl<T> Line<T> {
     }
 
     fn held_by(&self, key: u64) -> u32 {
-        self.held_by.get(sum(key)).copied().unwrap_or(0)
+        self.held_by.get(&key).copied().unwrap_or(0)
     }
 
     /// How many are served before a newcomer of a flow, and how many of the flow wait.
@@ -146,16 +143,17 @@ impl<T> Line<T> {
     /// A seat more is held.
     pub(super) fn seat(&mut self, key: u64) {
         self.held += 1;
-        if let Some(held) = self.held_by.get_mut(sum(key)) {
-            *held += 1;
-        }
+        *self.held_by.entry(key).or_default() += 1;
     }
 
     /// A seat less is held.
     pub(super) fn release(&mut self, key: u64, time: Option<Duration>) {
         self.held -= 1;
-        if let Some(held) = self.held_by.get_mut(sum(key)) {
+        if let Some(held) = self.held_by.get_mut(&key) {
             *held -= 1;
+            if *held == 0 {
+                self.held_by.remove(&key);
+            }
         }
         if let Some(time) = time {
             self.mean = (self.mean * (NEWEST - 1) + time) / NEWEST;
@@ -169,8 +167,4 @@ impl<T> Line<T> {
         let new = time.min(SECOND);
         self.lately = (self.lately * (SECOND - new) + held * SEAT * new) / SECOND;
     }
-}
-
-fn sum(key: u64) -> usize {
-    usize::try_from(key % SUMS as u64).unwrap_or(0)
 }

@@ -95,7 +95,7 @@ fn task(datasource: &str, slots: u32) -> Occupies {
         task_type: "index_parallel".to_owned(),
         tasks: 1,
         slots,
-        is_supervisor: false,
+        supervisor: None,
     }
 }
 
@@ -103,9 +103,46 @@ fn listed(id: &str, group: &str, datasource: &str) -> LiveTask {
     LiveTask {
         id: id.to_owned(),
         group: group.to_owned(),
-        task_type: "index_parallel".to_owned(),
+        task_type: match id == group || group.starts_with("index_kafka") {
+            true => "index_parallel".to_owned(),
+            false => "single_phase_sub_task".to_owned(),
+        },
         datasource: datasource.to_owned(),
     }
+}
+
+/// A client may name any group: its tasks count all the same.
+#[test]
+fn a_group_that_a_client_names_hides_nothing() {
+    let rig = Rig::new();
+    let three = quota(Per::DataSource, Cost::Request, 3);
+    let mut named = listed("b", "a", "wiki");
+    named.task_type = "noop".to_owned();
+    rig.list(&[listed("a", "a", "wiki"), named]);
+    assert_eq!(rig.room(&three, "wiki"), 1);
+}
+
+/// Two supervisors of one datasource are two.
+#[test]
+fn supervisors_are_told_apart_by_their_ids() {
+    let rig = Rig::new();
+    let ten = quota(Per::DataSource, Cost::Slots, 10);
+    let supervisor = |id: &str| Occupies {
+        task_type: "index_kafka".to_owned(),
+        tasks: 4,
+        supervisor: Some(id.to_owned()),
+        ..task("wiki", 4)
+    };
+    rig.list(&[]);
+    for id in ["one", "two", "one"] {
+        rig.submit(&ten, supervisor(id))
+            .expect("room")
+            .answered(None);
+    }
+    let over = rig
+        .submit(&ten, supervisor("three"))
+        .expect_err("eight of ten");
+    assert_eq!((over.used, over.want), (8, 4));
 }
 
 #[test]
@@ -226,7 +263,7 @@ fn a_supervisor_takes_the_place_of_its_own_tasks() {
     let supervisor = |slots| Occupies {
         task_type: "index_kafka".to_owned(),
         tasks: slots,
-        is_supervisor: true,
+        supervisor: Some("wiki".to_owned()),
         ..task("wiki", slots)
     };
     let running = |many: u32| -> Vec<LiveTask> {
