@@ -142,21 +142,31 @@ pub fn supervisor_owners(text: &[u8]) -> Result<BTreeMap<String, Owner>, Unexpec
 }
 
 /// A supervisor list, of ids or of objects with an `id`, without those that are not to be seen.
+/// `show` is told the id and, of what holds a spec, whose that spec says it is: the list may be
+/// older or newer than what else is known of the id.
 ///
 /// # Errors
 /// [`Unexpected`]
-pub fn supervisors(text: &[u8], show: impl Fn(&str) -> Show) -> Result<Vec<u8>, Unexpected> {
+pub fn supervisors(
+    text: &[u8],
+    show: impl Fn(&str, Option<&Owner>) -> Show,
+) -> Result<Vec<u8>, Unexpected> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Entry {
         Id(String),
-        Full { id: String },
+        Full { id: String, spec: Option<Value> },
     }
     let mut kept = Vec::new();
     for element in elements(text)? {
-        let (Entry::Id(id) | Entry::Full { id }) =
-            serde_json::from_str(element.get()).map_err(|_| Unexpected)?;
-        kept.push((element, show(&id)));
+        let show = match serde_json::from_str(element.get()).map_err(|_| Unexpected)? {
+            Entry::Id(id) => show(&id, None),
+            Entry::Full { id, spec } => {
+                let own = spec.filter(|spec| !spec.is_null());
+                show(&id, own.as_ref().map(owner_in).as_ref())
+            }
+        };
+        kept.push((element, show));
     }
     Ok(array(kept))
 }
@@ -281,19 +291,19 @@ mod tests {
     #[test]
     fn supervisors_are_told_by_their_ids() {
         assert_eq!(
-            supervisors(br#"["a","b"]"#, |id| shown(id == "a"))
+            supervisors(br#"["a","b"]"#, |id, _| shown(id == "a"))
                 .map(text)
                 .as_deref(),
             Ok(r#"["a"]"#)
         );
         let full = br#"[{"id":"a","state":"RUNNING"},{"id":"b","spec":{}}]"#;
         assert_eq!(
-            supervisors(full, |id| shown(id == "b"))
+            supervisors(full, |id, _| shown(id == "b"))
                 .map(text)
                 .as_deref(),
             Ok(r#"[{"id":"b","spec":{}}]"#)
         );
-        assert_eq!(supervisors(b"[5]", |_| Show::Whole), Err(Unexpected));
+        assert_eq!(supervisors(b"[5]", |_, _| Show::Whole), Err(Unexpected));
     }
 
     #[test]
@@ -345,7 +355,7 @@ mod tests {
             _ => Show::Hidden,
         };
         assert_eq!(
-            supervisors(full, show).map(text).as_deref(),
+            supervisors(full, |id, _| show(id)).map(text).as_deref(),
             Ok(r#"[{"id":"a","password":"x"},{"id":"b","password":"<masked by overgate>"}]"#)
         );
         let history = br#"[{"spec":{"dataSource":"a","pwd":"x"}},{"spec":{"dataSource":"sealed","pwd":"x"}},{"spec":{"dataSources":["a","sealed"],"pwd":"x"}},{"spec":{"dataSources":["a","b"]}}]"#;

@@ -96,15 +96,17 @@ impl Gateway {
                     .all_supervisors(principal, generation, plan, record)
                     .await?;
                 let owners = supervisor_owners(&all.body)?;
-                supervisors(text, |id| match owners.get(id) {
-                    Some(owner) if is_visible(owner, &sight) => {
-                        if is_visible(owner, &secrets) {
-                            Show::Whole
-                        } else {
-                            Show::Sealed
-                        }
-                    }
-                    Some(_) | None => Show::Hidden,
+                let of = |owner: &Owner| match (
+                    is_visible(owner, &sight),
+                    is_visible(owner, &secrets),
+                ) {
+                    (false, _) => Show::Hidden,
+                    (true, false) => Show::Sealed,
+                    (true, true) => Show::Whole,
+                };
+                supervisors(text, |id, own| match owners.get(id) {
+                    Some(owner) => own.map_or(Show::Whole, of).min(of(owner)),
+                    None => Show::Hidden,
                 })?
             }
             Disclosure::SupervisorHistory => match supervisor_history(text, &show)? {

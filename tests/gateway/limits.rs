@@ -318,3 +318,27 @@ burst = 10
     assert_eq!(rig.post("wiki", "/task", wide("2")).await.status, 429);
     assert_eq!(rig.post("wiki", "/task", wide("1")).await.status, 200);
 }
+
+/// A sampler has a spec and is no submission: it is counted once.
+#[tokio::test]
+async fn a_sampler_is_counted_once() {
+    let limit = "[[rate_limit]]\nname = \"admin\"\nactions = [\"admin\"]\nrate = \"1/h\"\n";
+    let rig = Rig::with("", limit).await;
+    let spec = r#"{"type":"index","spec":{"ioConfig":{"type":"index","inputSource":{"type":"inline","data":"{}"},"inputFormat":{"type":"json"}},"dataSchema":{"dataSource":"wiki","timestampSpec":{"column":"t"},"dimensionsSpec":{}}}}"#;
+    let first = rig.post("admin", "/sampler", spec).await;
+    assert_ne!(first.status, 429, "{}", first.text());
+    assert_eq!(rig.post("admin", "/sampler", spec).await.status, 429);
+}
+
+/// What was charged before it turned out that nobody leads is given back.
+#[tokio::test]
+async fn an_election_costs_nothing() {
+    let limit = "[[rate_limit]]\nname = \"stops\"\nactions = [\"shutdown\"]\nkey = [\"principal\"]\nrate = \"1/h\"\nburst = 2\n";
+    let rig = Rig::with("submission_deadline = \"500ms\"", limit).await;
+    assert_eq!(rig.get("wiki", "/tasks").await.status, 200);
+    rig.nodes[0].kill().await;
+    for _ in 0..4 {
+        let unreached = rig.post("wiki", "/task/t/shutdown", "").await;
+        assert_eq!(unreached.code(), "overgateNoLeader", "{}", unreached.text());
+    }
+}

@@ -1,6 +1,8 @@
 //! Live tasks are counted, whoever submitted them.
 
+use http::Method;
 use jiff::SignedDuration;
+use overgate::demo::Fault;
 use serde_json::json;
 
 use crate::support::client::{Answer, Call};
@@ -149,4 +151,19 @@ async fn more_than_ever_may_live_is_refused_for_good() {
         (never.status, never.code()),
         (400, "overgateTooManySlots".to_owned())
     );
+}
+
+/// Tenet 1: what is only audited never stands in the way, not even when nothing can be counted.
+#[tokio::test]
+async fn what_cannot_be_counted_refuses_only_where_it_is_enforced() {
+    let broken = || Fault::Instead(500, "text/html", "<html/>".to_owned());
+    for (mode, status) in [("audit", 200), ("enforce", 503)] {
+        let rig = Rig::with("", &quota(&format!("max = 1\nmode = \"{mode}\""))).await;
+        rig.nodes[0].fault(Method::GET, broken());
+        let answer = rig.post("wiki", "/task", noop("wiki_a")).await;
+        assert_eq!(answer.status, status, "{mode} {}", answer.text());
+        if status == 503 {
+            assert_eq!(answer.code(), "overgateUncounted");
+        }
+    }
 }

@@ -636,3 +636,23 @@ async fn the_gateways_own_questions_are_shared() {
     // One for its owner and one for its status, however many ask.
     assert!(asked(&received, "/task/t/status") <= 2, "{received:?}");
 }
+
+/// A task that Druid has forgotten is polled like any other.
+#[tokio::test]
+async fn unknown_ids_are_one_question_too() {
+    let rig = Rig::with("", "").await;
+    assert_eq!(rig.get("viewer", "/task/gone/status").await.status, 404);
+    rig.nodes[0].set_delay(Duration::from_millis(300));
+    rig.nodes[0].record();
+    let call = Call::get(&api("/task/gone/status")).login("viewer", PASSWORD);
+    let mut polling = tokio::task::JoinSet::new();
+    for _ in 0..40 {
+        let (call, address) = (call.clone(), rig.address);
+        polling.spawn(async move { call.send(address).await.expect("answered").status });
+    }
+    while let Some(status) = polling.join_next().await {
+        assert_eq!(status.expect("no panic"), 404);
+    }
+    let asked = rig.nodes[0].received().len();
+    assert!(asked <= 4, "{asked} questions for 40 reads");
+}

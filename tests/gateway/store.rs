@@ -116,6 +116,12 @@ async fn two_gateways_admit_together_what_one_may() {
     is(&two, true).await;
     assert_eq!(admitted(&[&one, &two], "wiki_a", 30).await, 10);
     assert_eq!(admitted(&[&two, &one, &one], "wiki_b", 30).await, 10);
+    let dry = r#"{"type":"noop","dataSource":"wiki_a"}"#;
+    let dry = one.post("wiki", "/task?dryRun=All", dry).await.json();
+    assert_eq!(
+        (&dry["admitted"], &dry["stage"]),
+        (&false.into(), &"quota".into())
+    );
     let refused = submit(&one, "wiki_a").await;
     let wait: u64 = refused
         .header("Retry-After")
