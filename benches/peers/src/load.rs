@@ -1,0 +1,210 @@
+//! Load: as fast as answers come, and at a constant rate.
+
+use std::cell::Cell;
+use std::io::{self, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream as Blocking};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+
+use crate::wire::{self, Head};
+use crate::work::Request;
+
+/// What came of it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Done {
+    /// Answers with the wanted status.
+    pub answers: u64,
+    /// Others, and connections that broke.
+    pub failures: u64,
+    /// Bytes of the answers' bodies.
+    pub bytes: u64,
+}
+
+/// Counts what is done, while it is done.
+#[derive(Debug, Default)]
+struct Counter {
+    done: Cell<Done>,
+    number: Cell<u64>,
+    is_over: Cell<bool>,
+}
+
+/// A load that runs while it is measured.
+pub struct Load {
+    counter: Rc<Counter>,
+    tasks: Vec<tokio::task::JoinHandle<()>>,
+}
+
+impl Load {
+    /// As many connections, each with one request at a time, the next one when the last is answered.
+    /// Must run in a `LocalSet`. `first` is the number of the first request.
+    pub fn start(
+        to: SocketAddr,
+        request: &Request,
+        connections: usize,
+        status: u16,
+        first: u64,
+    ) -> Load {
+        let counter = Rc::new(Counter::default());
+        counter.number.set(first);
+        let tasks = (0..connections).map(|_| {
+            let counter = counter.clone();
+            let request = request.clone();
+            tokio::task::spawn_local(async move {
+                while !counter.is_over.get() {
+                    if converse(to, request.clone(), status, &counter).await.is_err() {
+                        let mut done = counter.done.get();
+                        done.failures += 1;
+                        counter.done.set(done);
+                        tokio::time::sleep(Duration::from_millis(10)).await;
+                    }
+                }
+            })
+        });
+        let tasks = tasks.collect();
+        Load { counter, tasks }
+    }
+
+    /// What is done until now.
+    pub fn done(&self) -> Done {
+        self.counter.done.get()
+    }
+
+    /// Ends it; gives the number that the next request would have had.
+    pub async fn end(self) -> u64 {
+        self.counter.is_over.set(true);
+        for task in self.tasks {
+            // What hangs is not waited for.
+            let abort = task.abort_handle();
+            if tokio::time::timeout(Duration::from_secs(5), task).await.is_err() {
+                abort.abort();
+            }
+        }
+        self.counter.number.get()
+    }
+}
+
+async fn converse(
+    to: SocketAddr,
+    mut request: Request,
+    status: u16,
+    counter: &Counter,
+) -> io::Result<()> {
+    let mut stream = TcpStream::connect(to).await?;
+    stream.set_nodelay(true)?;
+    let mut buffer = Vec::with_capacity(256 << 10);
+    while !counter.is_over.get() {
+        let number = counter.number.get();
+        counter.number.set(number + 1);
+        request.number(number);
+        stream.write_all(&request.bytes).await?;
+        let head = wire::read_answer(&mut stream, &mut buffer).await?;
+        let mut done = counter.done.get();
+        match head.status == status {
+            true => done.answers += 1,
+            false => done.failures += 1,
+        }
+        done.bytes += head.body as u64;
+        counter.done.set(done);
+        if head.closes {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// Times of answers, shortest first.
+#[derive(Debug, Clone, Default)]
+pub struct Times(Vec<Duration>);
+
+impl Times {
+    /// The time below which a share of them lies, in microseconds.
+    pub fn percentile(&self, share: f64) -> f64 {
+        let last = self.0.len().saturating_sub(1);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss,
+            reason = "a place in a list that fits memory"
+        )]
+        let at = (last as f64 * share).round() as usize;
+        self.0.get(at).map_or(f64::NAN, Duration::as_secs_f64) * 1e6
+    }
+}
+
+/// One connection at a constant rate: the next request is due when it is due, whether or not the
+/// last one is answered, and its time counts from then (no coordinated omission). Only when we
+/// ourselves woke up late, with nothing outstanding, does it count from the moment of sending.
+///
+/// # Errors
+/// The connection broke, or an answer had another status.
+pub fn at_a_rate(
+    to: SocketAddr,
+    mut request: Request,
+    status: u16,
+    rate: u32,
+    count: u32,
+    first: u64,
+) -> io::Result<Times> {
+    let mut stream = Blocking::connect(to)?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    let mut buffer = vec![0; 64 << 10];
+    let mut times = Vec::new();
+    let begun = Instant::now();
+    for turn in 0..count {
+        request.number(first + u64::from(turn));
+        let due = begun + Duration::from_secs(1) * turn / rate;
+        let wait = due.saturating_duration_since(Instant::now());
+        let from = match wait.is_zero() {
+            true => due,
+            false => {
+                std::thread::sleep(wait);
+                Instant::now()
+            }
+        };
+        stream.write_all(&request.bytes)?;
+        let mut read = 0;
+        loop {
+            let more = stream.read(buffer.get_mut(read..).unwrap_or_default())?;
+            if more == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            read += more;
+            let Some(head) = Head::answer(buffer.get(..read).unwrap_or_default())? else {
+                continue;
+            };
+            if head.status != status {
+                return Err(io::Error::other(format!("the status is {}", head.status)));
+            }
+            if read >= head.length + head.body {
+                break;
+            }
+        }
+        times.push(from.elapsed());
+    }
+    // The first ones meet cold caches and new connections.
+    times.drain(..times.len() / 10);
+    times.sort_unstable();
+    Ok(Times(times))
+}
+
+/// Connections that have each had an answer, and are kept.
+///
+/// # Errors
+/// One could not be made, or was not answered.
+pub async fn idle(to: SocketAddr, request: &Request, count: usize) -> io::Result<Vec<TcpStream>> {
+    let mut all = Vec::with_capacity(count);
+    let mut buffer = Vec::new();
+    let mut request = request.clone();
+    for number in 0..count {
+        let mut stream = TcpStream::connect(to).await?;
+        request.number(number as u64);
+        stream.write_all(&request.bytes).await?;
+        wire::read_answer(&mut stream, &mut buffer).await?;
+        all.push(stream);
+    }
+    Ok(all)
+}

@@ -1,0 +1,150 @@
+//! What was measured, as it is kept.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::peer::Kind;
+use crate::work::Work;
+
+/// One run.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Results {
+    /// The day, as in RFC 3339.
+    pub date: String,
+    /// How overgate and bare Pingora were built.
+    pub profile: String,
+    /// Where.
+    pub machine: Machine,
+    /// Of each program.
+    pub versions: BTreeMap<Kind, String>,
+    /// CPU time by request.
+    pub costs: Vec<Cost>,
+    /// Answer times of one connection.
+    pub times: Vec<Time>,
+    /// Memory.
+    pub memory: Vec<Memory>,
+}
+
+/// A machine.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Machine {
+    /// As the processor calls itself.
+    pub processor: String,
+    /// Cores that we may use.
+    pub cores: usize,
+    /// In MiB.
+    pub memory: u64,
+    /// The release of Linux.
+    pub kernel: String,
+    /// The distribution.
+    pub system: String,
+}
+
+/// What one kind of request costs a proxy, a number for each round.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Cost {
+    /// What is asked.
+    pub work: Work,
+    /// Whom.
+    pub kind: Kind,
+    /// CPU time by request, user and system, in microseconds.
+    pub cpu: Vec<f64>,
+    /// Answers a second.
+    pub rate: Vec<f64>,
+    /// Bytes of an answer's body.
+    pub bytes: u64,
+    /// Cores that something else than the measurement kept busy.
+    pub foreign: Vec<f64>,
+}
+
+/// Times of answers at a constant rate on one connection, a number for each round, in microseconds.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Time {
+    /// What is asked.
+    pub work: Work,
+    /// Through whom; nobody: the upstream itself.
+    pub kind: Option<Kind>,
+    /// Half of them are shorter.
+    pub p50: Vec<f64>,
+    /// One in a hundred is longer.
+    pub p99: Vec<f64>,
+}
+
+/// Memory of a proxy, in KiB (PSS).
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Memory {
+    /// Whose.
+    pub kind: Kind,
+    /// After the start and one request.
+    pub idle: u64,
+    /// With so many clients that are connected, have had an answer, and say nothing.
+    pub clients: usize,
+    /// With them.
+    pub with_clients: u64,
+    /// Ten seconds after they left.
+    pub after: u64,
+    /// The most while the costs were measured.
+    pub peak: u64,
+}
+
+/// The middle one; the mean of two of an even number.
+pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.into_iter().collect();
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    match (values.get(middle.wrapping_sub(1)), values.get(middle)) {
+        (Some(below), Some(above)) if values.len().is_multiple_of(2) => f64::midpoint(*below, *above),
+        (_, Some(middle)) => *middle,
+        (_, None) => f64::NAN,
+    }
+}
+
+impl Results {
+    /// What a kind of request costs a proxy.
+    pub fn cost(&self, work: Work, kind: Kind) -> Option<&Cost> {
+        let fits = |cost: &&Cost| cost.work == work && cost.kind == kind;
+        self.costs.iter().find(fits)
+    }
+
+    /// CPU time by request, in microseconds: the median.
+    pub fn cpu(&self, work: Work, kind: Kind) -> Option<f64> {
+        Some(median(self.cost(work, kind)?.cpu.iter().copied()))
+    }
+
+    /// How much more the first costs than the second: the median of the rounds' own ratios.
+    pub fn ratio(&self, of: (Work, Kind), to: (Work, Kind)) -> Option<f64> {
+        let (of, to) = (self.cost(of.0, of.1)?, self.cost(to.0, to.1)?);
+        let ratios = of.cpu.iter().zip(&to.cpu).map(|(of, to)| of / to);
+        Some(median(ratios))
+    }
+
+    /// The median time that a proxy adds to the upstream's own, in microseconds.
+    pub fn added(&self, work: Work, kind: Kind) -> Option<f64> {
+        let time = |kind| {
+            let fits = |time: &&Time| time.work == work && time.kind == kind;
+            self.times.iter().find(fits)
+        };
+        let (through, direct) = (time(Some(kind))?, time(None)?);
+        let added = through.p50.iter().zip(&direct.p50);
+        Some(median(added.map(|(through, direct)| through - direct)))
+    }
+
+    /// A proxy's memory.
+    pub fn memory(&self, kind: Kind) -> Option<&Memory> {
+        self.memory.iter().find(|memory| memory.kind == kind)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn medians() {
+        assert!(median([]).is_nan());
+        assert!((median([3.0]) - 3.0).abs() < f64::EPSILON);
+        assert!((median([3.0, 1.0]) - 2.0).abs() < f64::EPSILON);
+        assert!((median([3.0, 1.0, 9.0]) - 3.0).abs() < f64::EPSILON);
+    }
+}

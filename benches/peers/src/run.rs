@@ -1,0 +1,251 @@
+//! Measures: memory first, with fresh processes; then rounds in which everybody has his turn.
+
+use std::collections::BTreeMap;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::net::SocketAddr;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::load::{self, Load};
+use crate::peer::{self, Kind, Peer, Programs};
+use crate::process::{self, Process};
+use crate::result::{Cost, Machine, Memory, Results, Time};
+use crate::work::Work;
+
+/// What is measured, and for how long.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Whom.
+    pub kinds: Vec<Kind>,
+    /// What costs.
+    pub works: Vec<Work>,
+    /// Whose times on one connection.
+    pub timed: Vec<Work>,
+    /// Rounds.
+    pub rounds: u32,
+    /// Of one measurement of costs.
+    pub time: Duration,
+    /// Is memory measured?
+    pub memory: bool,
+}
+
+/// Before each measurement.
+const WARM_UP: Duration = Duration::from_millis(300);
+
+/// How many requests a second, and how many, for times.
+const RATE: u32 = 500;
+const REQUESTS: u32 = 800;
+
+/// What is done, on a terminal in one line.
+pub struct Progress {
+    done: u32,
+    all: u32,
+}
+
+impl Progress {
+    /// Of so many steps.
+    pub fn of(all: u32) -> Progress {
+        Progress { done: 0, all }
+    }
+
+    /// The next one.
+    pub fn step(&mut self, what: &str) {
+        self.done += 1;
+        let mut out = io::stderr().lock();
+        // A terminal that is gone does not end a measurement.
+        let _ = match out.is_terminal() {
+            true => write!(out, "\r\x1b[K[{}/{}] {what}", self.done, self.all),
+            false => writeln!(out, "[{}/{}] {what}", self.done, self.all),
+        };
+    }
+
+    /// No more.
+    pub fn end(self) {
+        let mut out = io::stderr().lock();
+        if out.is_terminal() {
+            let _ = write!(out, "\r\x1b[K");
+        }
+    }
+}
+
+/// Starts the upstream.
+///
+/// # Errors
+/// It cannot be started.
+pub fn upstream() -> io::Result<(Process, SocketAddr)> {
+    let address = peer::free()?;
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg("responder").arg(address.to_string());
+    Ok((Process::start(&command)?, address))
+}
+
+/// Measures all of a plan.
+///
+/// # Errors
+/// Something cannot be started, or does not answer as it should.
+pub async fn run(programs: &Programs, plan: &Plan, profile: &str) -> io::Result<Results> {
+    let (responder, upstream) = upstream()?;
+    let kinds = plan.kinds.len() + 1;
+    let steps = plan.rounds as usize * (plan.works.len() * (kinds - 1) + plan.timed.len() * kinds)
+        + usize::from(plan.memory) * (kinds - 1);
+    let mut progress = Progress::of(u32::try_from(steps).unwrap_or(u32::MAX));
+    let mut results = Results {
+        date: jiff::Timestamp::now().strftime("%Y-%m-%d").to_string(),
+        profile: profile.to_owned(),
+        machine: machine(),
+        versions: plan.kinds.iter().map(|kind| (*kind, programs.version(*kind))).collect(),
+        costs: Vec::new(),
+        times: Vec::new(),
+        memory: Vec::new(),
+    };
+    if plan.memory {
+        for kind in &plan.kinds {
+            progress.step(&format!("memory of {}", kind.title()));
+            let peer = Peer::start(programs, *kind, upstream, "").await?;
+            results.memory.push(memory(&peer).await?);
+        }
+    }
+    let mut peers = Vec::new();
+    for kind in &plan.kinds {
+        peers.push(Peer::start(programs, *kind, upstream, "").await?);
+    }
+    let mut numbers = 0;
+    let mut costs = BTreeMap::new();
+    let mut times = BTreeMap::new();
+    for round in 1..=plan.rounds {
+        for work in &plan.works {
+            for peer in &peers {
+                progress.step(&format!("round {round}: {}, {}", work.title(), peer.kind.title()));
+                let cost = costs.entry((*work, peer.kind)).or_insert_with(|| Cost {
+                    work: *work,
+                    kind: peer.kind,
+                    cpu: Vec::new(),
+                    rate: Vec::new(),
+                    bytes: 0,
+                    foreign: Vec::new(),
+                });
+                numbers = measure(peer, &responder, *work, plan.time, numbers, cost).await?;
+            }
+        }
+        for work in &plan.timed {
+            for peer in std::iter::once(None).chain(peers.iter().map(Some)) {
+                let kind = peer.map(|peer| peer.kind);
+                let name = kind.map_or("nobody between", Kind::title);
+                progress.step(&format!("round {round}: times of {}, {name}", work.title()));
+                let time = times.entry((*work, kind)).or_insert_with(|| Time {
+                    work: *work,
+                    kind,
+                    p50: Vec::new(),
+                    p99: Vec::new(),
+                });
+                let to = peer.map_or(upstream, |peer| peer.address);
+                let all = load::at_a_rate(to, work.request(), 200, RATE, REQUESTS, numbers)
+                    .map_err(|error| io::Error::other(format!("{name}: {error}")))?;
+                numbers += u64::from(REQUESTS);
+                time.p50.push(all.percentile(0.5));
+                time.p99.push(all.percentile(0.99));
+            }
+        }
+    }
+    progress.end();
+    for peer in &peers {
+        let memory = results.memory.iter_mut().find(|memory| memory.kind == peer.kind);
+        if let Some(memory) = memory {
+            memory.peak = peer.process.peak();
+        }
+    }
+    results.costs = costs.into_values().collect();
+    results.times = times.into_values().collect();
+    Ok(results)
+}
+
+/// The status that a proxy answers with.
+fn status(kind: Kind, work: Work) -> u16 {
+    match (kind, work) {
+        (Kind::Overgate, Work::Invalid40k) => 400,
+        _ => 200,
+    }
+}
+
+async fn measure(
+    peer: &Peer,
+    responder: &Process,
+    work: Work,
+    time: Duration,
+    first: u64,
+    into: &mut Cost,
+) -> io::Result<u64> {
+    let request = work.request();
+    let status = status(peer.kind, work);
+    let load = Load::start(peer.address, &request, work.connections(), status, first);
+    tokio::time::sleep(WARM_UP).await;
+    let spent = || {
+        let ours = responder.cpu() + process::own_cpu();
+        (peer.process.cpu(), ours, process::machine_cpu())
+    };
+    let (before, spent_before) = (load.done(), spent());
+    let begun = Instant::now();
+    tokio::time::sleep(time).await;
+    let (after, spent_after) = (load.done(), spent());
+    let elapsed = begun.elapsed();
+    let next = load.end().await;
+    let answers = after.answers - before.answers;
+    if answers == 0 || after.failures > 0 {
+        let what = format!(
+            "{}, {}: {answers} answers as they should be, {} others",
+            work.title(),
+            peer.kind.title(),
+            after.failures
+        );
+        return Err(io::Error::other(what));
+    }
+    #[expect(clippy::cast_precision_loss, reason = "counts of a few seconds")]
+    {
+        let proxy = (spent_after.0 - spent_before.0).as_secs_f64();
+        let ours = (spent_after.1 - spent_before.1).as_secs_f64();
+        let all = (spent_after.2.saturating_sub(spent_before.2)).as_secs_f64();
+        into.cpu.push(proxy * 1e6 / answers as f64);
+        into.rate.push(answers as f64 / elapsed.as_secs_f64());
+        let foreign = (all - proxy - ours) / elapsed.as_secs_f64();
+        into.foreign.push(foreign.max(0.0));
+    }
+    into.bytes = (after.bytes - before.bytes) / answers;
+    Ok(next)
+}
+
+async fn memory(peer: &Peer) -> io::Result<Memory> {
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let idle = peer.process.memory();
+    let clients = load::idle(peer.address, &Work::Status.request(), peer::clients()).await?;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let with_clients = peer.process.memory();
+    let count = clients.len();
+    drop(clients);
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    Ok(Memory {
+        kind: peer.kind,
+        idle,
+        clients: count,
+        with_clients,
+        after: peer.process.memory(),
+        peak: 0,
+    })
+}
+
+fn machine() -> Machine {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    let after = |text: &str, name: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+        let value = line.trim_start_matches([':', ' ', '\t', '=']);
+        Some(value.trim_matches('"').to_owned())
+    };
+    let memory = after(&read("/proc/meminfo"), "MemTotal").unwrap_or_default();
+    let memory: u64 = memory.trim_end_matches(" kB").parse().unwrap_or_default();
+    Machine {
+        processor: after(&read("/proc/cpuinfo"), "model name").unwrap_or_default(),
+        cores: process::cores(),
+        memory: memory >> 10,
+        kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
+        system: after(&read("/etc/os-release"), "PRETTY_NAME").unwrap_or_default(),
+    }
+}
