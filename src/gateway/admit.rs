@@ -163,6 +163,8 @@ impl Gateway {
             unavailable_is_an_answer: false,
             // What it says is remembered anyway, if it says it well.
             reuse: Duration::ZERO,
+            // It may be the very thing that is read.
+            keep: generation.settings.reuse_reads,
             principal: None,
             turn,
         };

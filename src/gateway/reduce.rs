@@ -136,6 +136,7 @@ impl Gateway {
             target: format!("{PREFIX}/supervisor?full"),
             unavailable_is_an_answer: false,
             reuse: generation.settings.reuse_reads,
+            keep: generation.settings.reuse_reads,
             principal: Some(principal),
             turn: plan.turn,
         };

@@ -140,6 +140,7 @@ impl Gateway {
                 target: route.upstream_target(),
                 unavailable_is_an_answer: endpoint.operation == Operation::SupervisorHealth,
                 reuse: settings.reuse_reads,
+                keep: settings.reuse_reads,
                 principal: Some(principal),
                 turn: turn(endpoint, principal, permit.datasources()),
             };

@@ -50,7 +50,7 @@ pub struct Answer {
     pub head: Head,
     pub(super) first: Option<Bytes>,
     pub(super) session: Option<HttpSession>,
-    pub(super) peer: HttpPeer,
+    pub(super) peer: Arc<HttpPeer>,
     pub(super) overlords: Arc<Overlords>,
     pub(super) whole_request_written: bool,
     pub(super) held: Held,
@@ -146,7 +146,7 @@ impl Answer {
             let idle = Some(self.overlords.settings.idle_timeout);
             self.overlords
                 .connector
-                .release_http_session(session, &self.peer, idle)
+                .release_http_session(session, &*self.peer, idle)
                 .await;
         }
         Ok(None)

@@ -84,34 +84,30 @@ pub enum SendError {
 /// A connection on which nothing of a request has been sent yet.
 pub(super) struct Connected {
     session: HttpSession,
-    peer: HttpPeer,
+    peer: Arc<HttpPeer>,
     index: usize,
 }
 
-/// The nodes' addresses, looked up now and then: Pingora's own look-up blocks and panics.
-pub(super) struct Addresses(Vec<Mutex<Option<(SocketAddr, Instant)>>>);
+/// The nodes at their addresses, looked up now and then: Pingora's own look-up blocks and panics.
+pub(super) struct Addresses(Vec<Mutex<Option<(Arc<HttpPeer>, Instant)>>>);
 
 impl Addresses {
     pub(super) fn new(nodes: usize) -> Addresses {
         Addresses(std::iter::repeat_with(Mutex::default).take(nodes).collect())
     }
 
-    async fn of(&self, index: usize, node: &Node) -> std::io::Result<SocketAddr> {
-        let slot = self.0.get(index);
-        let known = slot.and_then(|slot| *slot.lock().unwrap_or_else(PoisonError::into_inner));
-        if let Some((address, at)) = known
-            && at.elapsed() < ADDRESS_LIFETIME
-        {
-            return Ok(address);
+    /// The node, if its address was looked up a moment ago.
+    fn known(&self, index: usize) -> Option<Arc<HttpPeer>> {
+        let slot = self.0.get(index)?;
+        let known = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        let (peer, at) = known.as_ref()?;
+        (at.elapsed() < ADDRESS_LIFETIME).then(|| peer.clone())
+    }
+
+    fn learn(&self, index: usize, peer: Arc<HttpPeer>) {
+        if let Some(slot) = self.0.get(index) {
+            *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some((peer, Instant::now()));
         }
-        let mut found = tokio::net::lookup_host((node.host.as_str(), node.port)).await?;
-        let address = found
-            .next()
-            .ok_or_else(|| std::io::Error::other("the name has no address"))?;
-        if let Some(slot) = slot {
-            *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some((address, Instant::now()));
-        }
-        Ok(address)
     }
 
     fn forget(&self, index: usize) {
@@ -127,15 +123,15 @@ impl Overlords {
         node.ok_or_else(|| SendError::NotFound(std::io::Error::other("there is no such node")))
     }
 
-    async fn peer(&self, index: usize) -> Result<HttpPeer, SendError> {
+    async fn peer(&self, index: usize) -> Result<Arc<HttpPeer>, SendError> {
+        if let Some(known) = self.addresses.known(index) {
+            return Ok(known);
+        }
         let node = self.node(index)?;
-        let address = timeout(
-            self.settings.connect_timeout,
-            self.addresses.of(index, node),
-        )
-        .await
-        .unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut)))
-        .map_err(SendError::NotFound)?;
+        let address = timeout(self.settings.connect_timeout, address(node))
+            .await
+            .unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut)))
+            .map_err(SendError::NotFound)?;
         let name = self.trust.server_name(&node.host).to_owned();
         let mut peer = HttpPeer::new(address, node.tls, name);
         peer.options.connection_timeout = Some(self.settings.connect_timeout);
@@ -143,6 +139,8 @@ impl Overlords {
         peer.options.read_timeout = Some(self.settings.response_timeout);
         peer.options.write_timeout = Some(self.settings.write_timeout);
         peer.options.idle_timeout = Some(self.settings.idle_timeout);
+        let peer = Arc::new(peer);
+        self.addresses.learn(index, peer.clone());
         Ok(peer)
     }
 
@@ -157,7 +155,7 @@ impl Overlords {
     ) -> Result<Connected, SendError> {
         let connecting = async {
             let peer = self.peer(index).await?;
-            match self.connector.get_http_session(&peer).await {
+            match self.connector.get_http_session(&*peer).await {
                 Ok((session, _reused)) => Ok(Connected {
                     session,
                     peer,
@@ -256,6 +254,13 @@ impl Overlords {
         }
         Ok(Box::new(head))
     }
+}
+
+async fn address(node: &Node) -> std::io::Result<SocketAddr> {
+    let mut found = tokio::net::lookup_host((node.host.as_str(), node.port)).await?;
+    found
+        .next()
+        .ok_or_else(|| std::io::Error::other("the name has no address"))
 }
 
 /// Writes the request and reads on to the final header; tells whether all of it was written.

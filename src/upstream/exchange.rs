@@ -224,17 +224,20 @@ impl Overlords {
         let (node, seat) = self.leader_and_seat(plan, *trail).await?;
         trail.attempts += 1;
         trail.node = Some(node);
+        let mut succeeded = std::pin::pin!(self.succeeded(node));
         let connected = tokio::select! {
+            biased;
             connected = self.connect(node, plan.deadline) => connected,
             // Nothing was sent yet: its successor can be asked as if nothing had been.
-            () = self.succeeded(node) => return Err(Miss::NotExecuted),
+            () = &mut succeeded => return Err(Miss::NotExecuted),
         };
         let first_byte = (self.settings.wall_clock)();
         let sent = match connected {
             Ok(connected) => tokio::select! {
+                biased;
                 sent = self.send(connected, request, plan.deadline) => sent,
                 // A node that was stopped never answers; its successor can be asked at once.
-                () = self.succeeded(node) => Err(SendError::Late),
+                () = &mut succeeded => Err(SendError::Late),
             },
             Err(error) => Err(error),
         };
@@ -293,6 +296,9 @@ impl Overlords {
     async fn leader_by(&self, deadline: Instant) -> Option<usize> {
         if Instant::now() >= deadline {
             return None;
+        }
+        if let Some(leader) = self.view.borrow().leader() {
+            return Some(leader);
         }
         let mut view = self.view.subscribe();
         if let Some(leader) = view.borrow_and_update().leader() {

@@ -56,6 +56,20 @@ enum Command {
         #[arg(long)]
         out: PathBuf,
     },
+    /// Keeps a proxy busy with one kind of work, for a profiler, and prints its process's number.
+    Busy {
+        #[command(flatten)]
+        programs: ProgramArgs,
+        #[arg(long, value_enum)]
+        kind: peer::Kind,
+        #[arg(long, value_enum)]
+        work: Work,
+        #[arg(long, default_value_t = 10)]
+        seconds: u64,
+        /// A file with more of overgate's configuration.
+        #[arg(long)]
+        more: Option<PathBuf>,
+    },
     /// Serves as the Overlord.
     Responder { listen: SocketAddr },
     /// Serves as bare Pingora.
@@ -132,6 +146,21 @@ fn carry_out(command: Command) -> std::io::Result<ExitCode> {
             let results = tasks.block_on(&runtime, run::run(&programs, &plan, &profile))?;
             std::fs::write(&out, serde_json::to_string_pretty(&results)?)?;
             print(&results);
+        }
+        Command::Busy {
+            programs,
+            kind,
+            work,
+            seconds,
+            more,
+        } => {
+            process::leave_proxy_core();
+            let more = more.map(std::fs::read_to_string).transpose()?;
+            let more = more.unwrap_or_default();
+            let time = Duration::from_secs(seconds);
+            let programs = Programs::from(programs);
+            let busy = run::busy(&programs, kind, work, time, &more);
+            tasks.block_on(&runtime, busy)?;
         }
     }
     Ok(ExitCode::SUCCESS)

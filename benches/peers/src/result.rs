@@ -88,6 +88,20 @@ pub struct Memory {
     pub peak: u64,
 }
 
+impl Cost {
+    /// Nothing measured yet.
+    pub fn new(work: Work, kind: Kind) -> Cost {
+        Cost {
+            work,
+            kind,
+            cpu: Vec::new(),
+            rate: Vec::new(),
+            bytes: 0,
+            foreign: Vec::new(),
+        }
+    }
+}
+
 /// The middle one; the mean of two of an even number.
 pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.into_iter().collect();

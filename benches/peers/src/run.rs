@@ -116,14 +116,7 @@ pub async fn run(programs: &Programs, plan: &Plan, profile: &str) -> io::Result<
         for work in &plan.works {
             for peer in &peers {
                 progress.step(&format!("round {round}: {}, {}", work.title(), peer.kind.title()));
-                let cost = costs.entry((*work, peer.kind)).or_insert_with(|| Cost {
-                    work: *work,
-                    kind: peer.kind,
-                    cpu: Vec::new(),
-                    rate: Vec::new(),
-                    bytes: 0,
-                    foreign: Vec::new(),
-                });
+                let cost = costs.entry((*work, peer.kind)).or_insert_with(|| Cost::new(*work, peer.kind));
                 numbers = measure(peer, &responder, *work, plan.time, numbers, cost).await?;
             }
         }
@@ -211,6 +204,26 @@ async fn measure(
     }
     into.bytes = (after.bytes - before.bytes) / answers;
     Ok(next)
+}
+
+/// Keeps a proxy busy for a while, and prints what that costs.
+///
+/// # Errors
+/// As [`run`].
+pub async fn busy(
+    programs: &Programs,
+    kind: Kind,
+    work: Work,
+    time: Duration,
+    more: &str,
+) -> io::Result<()> {
+    let (responder, upstream) = upstream()?;
+    let peer = Peer::start(programs, kind, upstream, more).await?;
+    println!("{}", peer.process.id());
+    let mut cost = Cost::new(work, kind);
+    measure(&peer, &responder, work, time, 0, &mut cost).await?;
+    println!("{:.1?} us by request, {:.0?} a second", cost.cpu, cost.rate);
+    Ok(())
 }
 
 async fn memory(peer: &Peer) -> io::Result<Memory> {

@@ -15,7 +15,7 @@ pub const TASKS: usize = 5_000;
 pub const LOG: usize = 20 << 20;
 
 /// One kind of request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Work {
     /// `GET` of a task's status, each of another task.
@@ -89,6 +89,10 @@ impl Work {
 /// Stands for a number that is another one in each request.
 pub const SLOT: &str = "1000000000";
 
+/// So many numbers there are. They come again later than overgate gives an answer twice (500 ms)
+/// and sooner than it forgets whose a task is, as with clients that poll their tasks.
+const NUMBERS: u64 = 40_000;
+
 /// A request's bytes.
 #[derive(Debug, Clone)]
 pub struct Request {
@@ -125,11 +129,11 @@ impl Request {
         }
     }
 
-    /// Makes it the request with this number, of ten digits at most.
+    /// Makes it the request with this number.
     pub fn number(&mut self, number: u64) {
         self.number = number;
         let Some(slot) = self.slot else { return };
-        let digits = format!("{:010}", 1_000_000_000 + number);
+        let digits = format!("{}", 1_000_000_000 + number % NUMBERS);
         if let Some(place) = self.bytes.get_mut(slot..slot + SLOT.len()) {
             place.copy_from_slice(digits.as_bytes());
         }

@@ -1,8 +1,9 @@
 //! Identical reads share one question to the Overlord.
 //!
-//! A question is asked by a task of its own, with the gateway's account and nothing of any client's
-//! header: whoever waits for it may leave, and its answer is everybody's. What each client is given
-//! of it is his own: it is reduced for him as if it had been asked for him.
+//! A question is asked by the first read that has it, with the gateway's account and nothing of any
+//! client's header: its answer is everybody's. What each client is given of it is his own: it is
+//! reduced for him as if it had been asked for him. Should that read end without an answer, those
+//! who waited for it ask alone.
 //!
 //! An answer serves the reads that wait for it, and for the configured moment those that come
 //! later; [`table`] says to whom it must not be given because he, or the task, has changed
@@ -10,11 +11,11 @@
 
 mod table;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use http::{StatusCode, header};
-use tokio::sync::watch;
+use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use self::table::{Bounds, Ended, Found, Reader, Table};
@@ -39,17 +40,47 @@ const BOUNDS: Bounds = Bounds {
     actors: 4_096,
 };
 
+/// Answers are dropped this often at most.
+const SWEEP: Duration = Duration::from_millis(50);
+
 /// So many questions of others a read waits for, one after the other, when they fail.
 const MOST_WAITS: usize = 3;
 
 /// What a question came to.
+#[derive(Debug)]
 struct Told {
     read: Result<Arc<Whole>, Failure>,
     trail: Trail,
 }
 
-/// How the answer to a question arrives: its sender lives until it is here.
-type Ticket = watch::Receiver<Option<Arc<Told>>>;
+/// A question's answer, once it is here; `None`: there will be none.
+#[derive(Debug, Default)]
+struct Answering {
+    told: OnceLock<Option<Arc<Told>>>,
+    here: Notify,
+}
+
+impl Answering {
+    fn tell(&self, told: Option<Arc<Told>>) {
+        // Who was told stays told.
+        if self.told.set(told).is_ok() {
+            self.here.notify_waiters();
+        }
+    }
+
+    async fn told(&self) -> Option<Arc<Told>> {
+        loop {
+            // Before the look: what is told between the two wakes it.
+            let here = self.here.notified();
+            if let Some(told) = self.told.get() {
+                return told.clone();
+            }
+            here.await;
+        }
+    }
+}
+
+type Ticket = Arc<Answering>;
 
 /// The questions under way and the answers of the last moment.
 pub(super) struct Share {
@@ -65,6 +96,8 @@ pub(super) struct Question<'q> {
     pub(super) unavailable_is_an_answer: bool,
     /// How old an answer may be; zero: only one that is under way is joined.
     pub(super) reuse: Duration,
+    /// How old this question's own answer may become for others.
+    pub(super) keep: Duration,
     /// For whom; `None`: the gateway itself.
     pub(super) principal: Option<&'q Principal>,
     /// Whose turn it is, if it is asked for this read.
@@ -106,23 +139,27 @@ impl Act {
     }
 }
 
-/// A question's place in the table, given up when its task ends, however it does.
-struct Place {
-    share: Arc<Share>,
+/// A question's place in the table, given up when it ends without an answer, however it does.
+struct Place<'s> {
+    share: &'s Arc<Share>,
     target: Arc<str>,
     number: u64,
+    ticket: Ticket,
 }
 
-impl Drop for Place {
+impl Drop for Place<'_> {
     fn drop(&mut self) {
-        self.share.table().forget(&self.target, self.number);
+        if self.ticket.told.get().is_none() {
+            self.share.table().forget(&self.target, self.number);
+            self.ticket.tell(None);
+        }
     }
 }
 
 /// A question that somebody has asked, or that this read asks.
-enum Asked {
+enum Asked<'s> {
     ByOthers(Ticket, Sharing),
-    Now(Ticket),
+    Now(Place<'s>),
 }
 
 impl Share {
@@ -159,48 +196,38 @@ impl Share {
     ) -> Read {
         let mut waits = 0;
         loop {
-            let (mut ticket, by) = match self.ask(question, generation, deadline) {
+            let (ticket, by) = match self.ask(question, generation) {
                 None => return Read::alone(Trail::default()),
-                Some(Asked::Now(ticket)) => (ticket, Sharing::Fetched),
+                Some(Asked::Now(place)) => {
+                    let told = place.fetch(question, generation, deadline).await;
+                    return Read::fetched(&told);
+                }
                 Some(Asked::ByOthers(ticket, by)) => (ticket, by),
             };
-            // A question ends by the deadline of the read that it was begun for.
-            let waited = match by {
-                Sharing::Fetched => Ok(ticket.wait_for(Option::is_some).await),
-                _ => timeout_at(deadline, ticket.wait_for(Option::is_some)).await,
-            };
-            let told = match waited {
-                Ok(Ok(told)) => told.clone(),
-                // Its task has failed.
-                Ok(Err(_)) => None,
-                Err(_) => {
-                    let view = generation.overlords.view();
-                    let failure = match view.leader() {
-                        Some(_) => Failure::Late,
-                        None => Failure::NoLeader,
-                    };
-                    return Read::of(Err(failure), Trail::default(), by);
-                }
+            let Ok(told) = timeout_at(deadline, ticket.told()).await else {
+                let view = generation.overlords.view();
+                let failure = match view.leader() {
+                    Some(_) => Failure::Late,
+                    None => Failure::NoLeader,
+                };
+                return Read::of(Err(failure), Trail::default(), by);
             };
             let Some(told) = told else {
                 return Read::alone(Trail::default());
             };
-            let trail = match by {
-                Sharing::Fetched => told.trail,
-                _ => Trail::default(),
-            };
             match &told.read {
-                Ok(read) if !is_encoded(read) => return Read::of(Ok(read.clone()), trail, by),
-                Ok(_) | Err(Failure::TooLarge | Failure::NoMemory) => return Read::alone(trail),
+                Ok(read) if !is_encoded(read) => {
+                    return Read::of(Ok(read.clone()), Trail::default(), by);
+                }
+                // Another's place in the queue is not this one's.
+                Ok(_)
+                | Err(Failure::TooLarge | Failure::NoMemory | Failure::Overloaded { .. }) => {
+                    return Read::alone(Trail::default());
+                }
                 Err(failure) => {
                     waits += 1;
-                    let is_over = Instant::now() >= deadline || waits >= MOST_WAITS;
-                    // Another's place in the queue is not this one's.
-                    if by != Sharing::Fetched && matches!(failure, Failure::Overloaded { .. }) {
-                        return Read::alone(trail);
-                    }
-                    if by == Sharing::Fetched || is_over {
-                        return Read::of(Err(alike(failure)), trail, by);
+                    if Instant::now() >= deadline || waits >= MOST_WAITS {
+                        return Read::of(Err(alike(failure)), Trail::default(), by);
                     }
                     // It was another's deadline that ended it.
                 }
@@ -209,12 +236,7 @@ impl Share {
     }
 
     /// Finds the question, or begins it; `None`: it is not to be shared.
-    fn ask(
-        self: &Arc<Self>,
-        question: &Question<'_>,
-        generation: &Generation,
-        deadline: Instant,
-    ) -> Option<Asked> {
+    fn ask(self: &Arc<Self>, question: &Question<'_>, generation: &Generation) -> Option<Asked<'_>> {
         let now = Instant::now();
         let number = generation.snapshot.generation;
         let reader = Reader {
@@ -230,52 +252,25 @@ impl Share {
             Found::Nothing => {}
         }
         let target: Arc<str> = question.target.as_str().into();
-        let (sender, ticket) = watch::channel(None);
+        let ticket = Ticket::default();
         let number = table.begin(&target, number, ticket.clone(), now)?;
         drop(table);
-        let place = Place {
-            share: self.clone(),
+        Some(Asked::Now(Place {
+            share: self,
             target,
             number,
-        };
-        let plan = Plan {
-            repeatable: true,
-            deadline,
-            unavailable_is_an_answer: question.unavailable_is_an_answer,
-            turn: question.turn,
-        };
-        let overlords = generation.overlords.clone();
-        let reuse = question.reuse;
-        tokio::spawn(async move {
-            let request = Request::get(&*place.target);
-            let mut trail = Trail::default();
-            let memory = &place.share.memory;
-            let asked = overlords.exchange_whole_in(memory, &request, plan, LARGEST, &mut trail);
-            let read = asked.await.map(|mut read| {
-                read.settle();
-                Arc::new(read)
-            });
-            let ended = match &read {
-                Ok(read) if read.head.status == StatusCode::OK && !is_encoded(read) => {
-                    Ended::Answered(read.body.len(), reuse)
-                }
-                Err(Failure::TooLarge) => Ended::TooLarge,
-                Ok(_) | Err(_) => Ended::Once,
+            ticket,
+        }))
+    }
+
+    /// Drops answers whose time is over, whether anybody asks again or not, until there are none.
+    async fn sweep(self: Arc<Self>) {
+        loop {
+            let Some(due) = self.table().sweep(Instant::now()) else {
+                return;
             };
-            // First of all: nobody who comes from now on is given what is only for those who wait.
-            let now = Instant::now();
-            let until = place
-                .share
-                .table()
-                .end(&place.target, place.number, ended, now);
-            sender.send_replace(Some(Arc::new(Told { read, trail })));
-            drop(sender);
-            if let Some(until) = until {
-                // It is dropped in time, whether anybody asks again or not.
-                sleep_until(until).await;
-            }
-        });
-        Some(Asked::Now(ticket))
+            sleep_until(due.max(Instant::now() + SWEEP)).await;
+        }
     }
 
     fn table(&self) -> MutexGuard<'_, Table<Ticket>> {
@@ -283,7 +278,59 @@ impl Share {
     }
 }
 
+impl Place<'_> {
+    /// Asks the Overlord, and tells everybody who waits.
+    async fn fetch(
+        self,
+        question: &Question<'_>,
+        generation: &Generation,
+        deadline: Instant,
+    ) -> Arc<Told> {
+        let plan = Plan {
+            repeatable: true,
+            deadline,
+            unavailable_is_an_answer: question.unavailable_is_an_answer,
+            turn: question.turn,
+        };
+        let request = Request::get(&*self.target);
+        let mut trail = Trail::default();
+        let overlords = &generation.overlords;
+        let memory = &self.share.memory;
+        let asked = overlords.exchange_whole_in(memory, &request, plan, LARGEST, &mut trail);
+        let read = asked.await.map(|mut read| {
+            read.settle();
+            Arc::new(read)
+        });
+        let ended = match &read {
+            Ok(read) if read.head.status == StatusCode::OK && !is_encoded(read) => {
+                Ended::Answered(read.body.len(), question.keep)
+            }
+            Err(Failure::TooLarge) => Ended::TooLarge,
+            Ok(_) | Err(_) => Ended::Once,
+        };
+        // First of all: nobody who comes from now on is given what is only for those who wait.
+        let now = Instant::now();
+        let must_sweep = self.share.table().end(&self.target, self.number, ended, now);
+        let told = Arc::new(Told { read, trail });
+        self.ticket.tell(Some(told.clone()));
+        if must_sweep {
+            tokio::spawn(self.share.clone().sweep());
+        }
+        told
+    }
+}
+
 impl Read {
+    /// What its own question came to.
+    fn fetched(told: &Told) -> Read {
+        let by = Sharing::Fetched;
+        match &told.read {
+            Ok(read) if !is_encoded(read) => Read::of(Ok(read.clone()), told.trail, by),
+            Ok(_) | Err(Failure::TooLarge | Failure::NoMemory) => Read::alone(told.trail),
+            Err(failure) => Read::of(Err(alike(failure)), told.trail, by),
+        }
+    }
+
     fn of(told: Result<Arc<Whole>, Failure>, trail: Trail, by: Sharing) -> Read {
         Read {
             told: Some(told),

@@ -4,7 +4,7 @@
 //! question was begun, an act the one at which it was answered: who was told of an act is given no
 //! answer with a smaller number.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +29,9 @@ pub(super) struct Bounds {
 #[derive(Debug)]
 pub(super) struct Table<T> {
     entries: HashMap<Arc<str>, Entry<T>>,
+    /// Until when what is remembered is, by the number of its question.
+    ends: BTreeMap<(Instant, u64), Arc<str>>,
+    is_swept: bool,
     /// Whose last act was answered when.
     acts: HashMap<Arc<str>, u64>,
     /// The number of what happens next.
@@ -94,6 +97,8 @@ impl<T: Clone> Table<T> {
     pub(super) fn new(bounds: Bounds) -> Table<T> {
         Table {
             entries: HashMap::new(),
+            ends: BTreeMap::new(),
+            is_swept: false,
             acts: HashMap::new(),
             next: 0,
             bytes: 0,
@@ -152,19 +157,15 @@ impl<T: Clone> Table<T> {
         Some(number)
     }
 
-    /// A question has ended. Tells until when it is to be remembered, and by then
-    /// [`forget`](Table::forget) must be called; `None`: it is forgotten already.
-    pub(super) fn end(
-        &mut self,
-        target: &str,
-        number: u64,
-        ended: Ended,
-        now: Instant,
-    ) -> Option<Instant> {
+    /// A question has ended. Tells whether somebody must [`sweep`](Table::sweep) from now on: one
+    /// who does, does until there is nothing left to sweep.
+    pub(super) fn end(&mut self, target: &Arc<str>, number: u64, ended: Ended, now: Instant) -> bool {
         let left = self.bounds.bytes - self.bytes;
         // A newer one may have taken its place.
         let entry = self.entries.get_mut(target);
-        let entry = entry.filter(|entry| entry.number == number)?;
+        let Some(entry) = entry.filter(|entry| entry.number == number) else {
+            return false;
+        };
         let kept = match ended {
             Ended::Answered(bytes, reuse) if bytes <= left => {
                 Some((State::Answered(bytes), entry.began + reuse))
@@ -172,19 +173,33 @@ impl<T: Clone> Table<T> {
             Ended::TooLarge => Some((State::TooLarge, entry.began + TOO_LARGE_FOR)),
             Ended::Answered(..) | Ended::Once => None,
         };
-        match kept.filter(|(_, until)| *until > now) {
-            Some((state, until)) => {
-                entry.state = state;
-                if let State::Answered(bytes) = state {
-                    self.bytes += bytes;
-                }
-                Some(until)
-            }
-            None => {
-                self.remove(target);
-                None
-            }
+        // Questions whose place was taken before their end came have an end all the same.
+        let is_full = self.ends.len() >= 2 * self.bounds.entries;
+        let Some((state, until)) = kept.filter(|(_, until)| *until > now && !is_full) else {
+            self.remove(target);
+            return false;
+        };
+        entry.state = state;
+        if let State::Answered(bytes) = state {
+            self.bytes += bytes;
         }
+        self.ends.insert((until, number), target.clone());
+        !std::mem::replace(&mut self.is_swept, true)
+    }
+
+    /// Forgets what is remembered no longer. Tells when there will be more to forget; `None`: there
+    /// is nothing left, and nobody sweeps from now on.
+    pub(super) fn sweep(&mut self, now: Instant) -> Option<Instant> {
+        while let Some(end) = self.ends.first_entry() {
+            let (until, number) = *end.key();
+            if until > now {
+                return Some(until);
+            }
+            let target = end.remove();
+            self.forget(&target, number);
+        }
+        self.is_swept = false;
+        None
     }
 
     /// Forgets a question, unless a newer one has its place.
@@ -283,11 +298,8 @@ mod tests {
         let number = table.begin(&target, 1, 7, start).expect("room");
         assert_eq!(table.find("/a", reader("x"), at(9_000)), Found::UnderWay(7));
         let ended = Ended::Answered(10, REUSE);
-        assert_eq!(
-            table.end(&target, number, ended, at(100)),
-            Some(at(500)),
-            "from its begin on"
-        );
+        assert!(table.end(&target, number, ended, at(100)), "to be swept");
+        assert_eq!(table.sweep(at(100)), Some(at(500)), "from its begin on");
         assert_eq!(table.find("/a", reader("x"), at(499)), Found::Answered(7));
         assert_eq!(table.find("/a", reader("x"), at(500)), Found::Nothing);
         let asks = Reader {
@@ -303,16 +315,16 @@ mod tests {
         // The answer to a newer question stays when the older one's time is over, or it ends late.
         let newer = table.begin(&target, 1, 8, at(400)).expect("room");
         table.forget(&target, number);
-        assert_eq!(table.end(&target, number, ended, at(450)), None);
+        assert!(!table.end(&target, number, ended, at(450)));
         assert_eq!(table.find("/a", reader("x"), at(450)), Found::UnderWay(8));
         table.forget(&target, newer);
         assert_eq!(table.find("/a", reader("x"), at(450)), Found::Nothing);
         // One that took longer than its moment is for those who waited.
         let slow = table.begin(&target, 1, 9, start).expect("room");
-        assert_eq!(table.end(&target, slow, ended, at(500)), None);
+        assert!(!table.end(&target, slow, ended, at(500)));
         assert!(table.entries.is_empty());
         let once = table.begin(&target, 1, 9, start).expect("room");
-        assert_eq!(table.end(&target, once, Ended::Once, start), None);
+        assert!(!table.end(&target, once, Ended::Once, start));
         assert!(table.entries.is_empty());
     }
 
@@ -322,8 +334,8 @@ mod tests {
         let mut table = Table::new(BOUNDS);
         let target: Arc<str> = "/a".into();
         let number = table.begin(&target, 1, 7, start).expect("room");
-        let until = table.end(&target, number, Ended::TooLarge, start);
-        assert_eq!(until, Some(start + TOO_LARGE_FOR));
+        assert!(table.end(&target, number, Ended::TooLarge, start));
+        assert_eq!(table.sweep(start), Some(start + TOO_LARGE_FOR));
         table.changed();
         table.acted(&"x".into(), Some("/a"));
         assert_eq!(table.find("/a", reader("x"), start), Found::Alone);
@@ -442,6 +454,7 @@ mod tests {
             let mut questions: Vec<(u8, u64, Instant, usize)> = Vec::new();
             let mut open: Vec<usize> = Vec::new();
             let mut closed: Vec<usize> = Vec::new();
+            let mut sweeps = false;
             let mut acts: Vec<(usize, Option<u8>, Option<u8>)> = Vec::new();
             for (at, event) in events.into_iter().enumerate() {
                 match event {
@@ -486,7 +499,7 @@ mod tests {
                             1 => Ended::TooLarge,
                             bytes => Ended::Answered(bytes, REUSE),
                         };
-                        table.end(&target.to_string(), number, ended, now);
+                        sweeps |= table.end(&target.to_string().into(), number, ended, now);
                         closed.push(ticket);
                     }
                     Event::Forget(which) if which < closed.len() => {
@@ -503,8 +516,20 @@ mod tests {
                         table.changed();
                         acts.push((at, None, None));
                     }
-                    Event::Pass(millis) => now += Duration::from_millis(millis),
+                    Event::Pass(millis) => {
+                        now += Duration::from_millis(millis);
+                        if sweeps {
+                            sweeps = table.sweep(now).is_some();
+                            let is_over = |entry: &Entry<usize>| {
+                                matches!(entry.state, State::Answered(_)) && now - entry.began >= REUSE
+                            };
+                            let is_swept = !table.entries.values().any(is_over);
+                            prop_assert!(is_swept);
+                        }
+                    }
                 }
+                prop_assert!(table.ends.len() <= 2 * BOUNDS.entries);
+                prop_assert!(sweeps || table.ends.is_empty());
                 prop_assert!(table.entries.len() <= BOUNDS.entries);
                 prop_assert!(table.acts.len() <= BOUNDS.actors);
                 let sizes = table.entries.values().map(|entry| match entry.state {

@@ -1,10 +1,10 @@
 //! The count of live tasks: the last list, and the admissions that it does not show yet.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::{Group, LiveDraw, LiveOver, LiveTask, Occupies, Share};
+use super::{Group, LiveDraw, LiveOver, LiveQuota, LiveTask, Occupies, Share};
 use crate::druid::DataSource;
 use crate::quota::{Clock, Cost, Holds};
 
@@ -22,6 +22,9 @@ const SUB_TASKS: [&str; 8] = [
     "partial_index_generic_merge",
     "query_worker",
 ];
+
+/// Slots that cannot be told.
+const UNTOLD: u32 = u32::MAX;
 
 /// A supervisor has started its tasks by then, and the list shows them.
 const SETTLES: Duration = Duration::from_secs(60);
@@ -56,6 +59,39 @@ struct Pending {
 
 type Tallies = HashMap<Option<DataSource>, HashMap<String, Tally>>;
 
+/// Admissions to one datasource that no list has shown yet, so that nobody has to look at each.
+#[derive(Debug, Default)]
+struct Admissions {
+    /// Those of no supervisor, by their type.
+    types: HashMap<String, Sum>,
+    /// The others' numbers, by the supervisor.
+    supervisors: BTreeMap<String, BTreeSet<u64>>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Sum {
+    admissions: u64,
+    tasks: u64,
+    /// Of those that can be told.
+    slots: u64,
+    /// Admissions whose slots cannot: each counts as all that may live.
+    untold: u64,
+}
+
+impl Sum {
+    fn of(self, count: Cost, most: u32) -> u32 {
+        let sum = match count {
+            Cost::Request => self.tasks,
+            Cost::Slots => self.slots + self.untold * u64::from(most),
+        };
+        u32::try_from(sum).unwrap_or(u32::MAX)
+    }
+}
+
+/// What the list says of the groups of quotas that look at more than one datasource, until there is
+/// another list. A quota is known by its address, and kept, so that no other one has it.
+type ListedSums = HashMap<(usize, Option<Arc<str>>), (Arc<LiveQuota>, u32)>;
+
 #[derive(Debug, Default)]
 struct State {
     listed: Tallies,
@@ -66,6 +102,9 @@ struct State {
     /// Slots of live tasks that were admitted here, by id.
     declared: HashMap<String, u32>,
     pending: BTreeMap<u64, Pending>,
+    /// The same by datasource.
+    admissions: HashMap<Option<DataSource>, Admissions>,
+    listed_sums: ListedSums,
     next: u64,
 }
 
@@ -128,24 +167,34 @@ impl LiveTasks {
         let State {
             pending, declared, ..
         } = &mut *state;
+        let mut shown = Vec::new();
         // What was answered before the list was asked for is in it, or has ended.
-        pending.retain(|_, admitted| match &admitted.answered {
-            Some((at, _)) if admitted.occupies.supervisor.is_some() => {
-                asked.saturating_sub(*at) < SETTLES
-            }
-            Some((at, id)) if *at <= asked => {
-                // Of what cannot be told the list tells how much it takes.
-                let slots = Some(admitted.occupies.slots).filter(|slots| *slots != u32::MAX);
-                if let (Some(id), Some(slots)) = (id, slots)
-                    && ids.contains(id.as_str())
-                {
-                    declared.insert(id.clone(), slots);
+        pending.retain(|number, admitted| {
+            let stays = match &admitted.answered {
+                Some((at, _)) if admitted.occupies.supervisor.is_some() => {
+                    asked.saturating_sub(*at) < SETTLES
                 }
-                false
+                Some((at, id)) if *at <= asked => {
+                    // Of what cannot be told the list tells how much it takes.
+                    let slots = Some(admitted.occupies.slots).filter(|slots| *slots != UNTOLD);
+                    if let (Some(id), Some(slots)) = (id, slots)
+                        && ids.contains(id.as_str())
+                    {
+                        declared.insert(id.clone(), slots);
+                    }
+                    false
+                }
+                Some(_) | None => true,
+            };
+            if !stays {
+                shown.push((*number, admitted.occupies.clone()));
             }
-            Some(_) | None => true,
+            stays
         });
         declared.retain(|id, _| ids.contains(id.as_str()));
+        for (number, occupies) in shown {
+            state.forget(number, &occupies);
+        }
         let mut shown: HashMap<&str, u32> = HashMap::new();
         // A client may name any group: only types that tasks start themselves are sub-tasks.
         let head = |task: &LiveTask| {
@@ -181,6 +230,7 @@ impl LiveTasks {
                 .add(count, slots);
         }
         state.listed = listed;
+        state.listed_sums.clear();
         state.supervised = supervised;
         state.asked = Some(asked);
     }
@@ -202,6 +252,7 @@ impl LiveTasks {
         }
         let number = state.next;
         state.next += 1;
+        state.remember(number, &occupies);
         let pending = Pending {
             occupies,
             answered: None,
@@ -229,20 +280,65 @@ impl LiveTasks {
 }
 
 impl State {
-    fn room(&self, draws: &[LiveDraw], occupies: &Occupies) -> Result<Vec<Arc<str>>, Full> {
+    /// An admission that no list has shown yet.
+    fn remember(&mut self, number: u64, occupies: &Occupies) {
+        let admissions = self.admissions.entry(occupies.datasource.clone());
+        let admissions = admissions.or_default();
+        if let Some(id) = &occupies.supervisor {
+            let numbers = admissions.supervisors.entry(id.clone()).or_default();
+            numbers.insert(number);
+            return;
+        }
+        if !admissions.types.contains_key(&occupies.task_type) {
+            let none = Sum::default();
+            admissions.types.insert(occupies.task_type.clone(), none);
+        }
+        if let Some(sum) = admissions.types.get_mut(&occupies.task_type) {
+            sum.admissions += 1;
+            sum.tasks += u64::from(occupies.tasks);
+            match occupies.slots {
+                UNTOLD => sum.untold += 1,
+                slots => sum.slots += u64::from(slots),
+            }
+        }
+    }
+
+    /// What [`State::remember`] remembered of it.
+    fn forget(&mut self, number: u64, occupies: &Occupies) {
+        let Some(admissions) = self.admissions.get_mut(&occupies.datasource) else {
+            return;
+        };
+        if let Some(id) = &occupies.supervisor {
+            if let Some(numbers) = admissions.supervisors.get_mut(id) {
+                numbers.remove(&number);
+                if numbers.is_empty() {
+                    admissions.supervisors.remove(id);
+                }
+            }
+        } else if let Some(sum) = admissions.types.get_mut(&occupies.task_type) {
+            sum.admissions -= 1;
+            sum.tasks -= u64::from(occupies.tasks);
+            match occupies.slots {
+                UNTOLD => sum.untold -= 1,
+                slots => sum.slots -= u64::from(slots),
+            }
+            if sum.admissions == 0 {
+                admissions.types.remove(&occupies.task_type);
+            }
+        }
+        if admissions.types.is_empty() && admissions.supervisors.is_empty() {
+            self.admissions.remove(&occupies.datasource);
+        }
+    }
+
+    fn room(&mut self, draws: &[LiveDraw], occupies: &Occupies) -> Result<Vec<Arc<str>>, Full> {
         let mut would = Vec::new();
         for draw in draws {
-            let shares = self.shares(draw);
             // What it replaces: its live tasks, or what was said of them a moment ago.
-            let said = self.pending.values().map(|pending| &pending.occupies);
-            let said = said
-                .filter(|said| said.supervisor.is_some() && said.supervisor == occupies.supervisor);
-            let said = said.fold(0, |_, said| said.of(draw.quota.count));
+            let said = self.said_of(occupies).map_or(0, |said| said.of(draw.quota.count));
             let own = self.supervised_by(occupies).max(said);
             let want = draw.want.saturating_sub(own);
-            let used = shares
-                .iter()
-                .fold(0_u32, |sum, share| sum.saturating_add(share.used));
+            let used = self.used(draw);
             // Who asks for no more than it has is never kept from asking for less.
             if draw.want <= draw.most && (want == 0 || used.saturating_add(want) <= draw.most) {
                 continue;
@@ -260,13 +356,119 @@ impl State {
                         } else {
                             want
                         },
-                        shares,
+                        shares: self.shares(draw),
                     };
                     return Err((draw.quota.name.clone(), Some(over)));
                 }
             }
         }
         Ok(would)
+    }
+
+    /// What was last said of the supervisor that a submission replaces, whatever it wrote then.
+    fn said_of(&self, occupies: &Occupies) -> Option<&Occupies> {
+        let id = occupies.supervisor.as_ref()?;
+        let last = self
+            .admissions
+            .values()
+            .filter_map(|admissions| admissions.supervisors.get(id)?.last())
+            .max()?;
+        self.pending.get(last).map(|pending| &pending.occupies)
+    }
+
+    /// How much lives of a draw's group: the sum of its [`shares`](State::shares), without a look
+    /// at each task, and of a quota for each datasource at no other one's.
+    fn used(&mut self, draw: &LiveDraw) -> u32 {
+        let count = draw.quota.count;
+        let (listed, admitted) = match &draw.group {
+            Group::DataSource(own) => {
+                let own = Some(own.clone());
+                let admissions = self.admissions.get_key_value(&own);
+                let counts = draw.counts(own.as_ref());
+                let types = self.listed.get(&own).filter(|_| counts).into_iter().flatten();
+                let types = types.filter(|(task_type, _)| draw.quota.counts_type(task_type));
+                let listed = types.fold(0_u32, |sum, (_, tally)| sum.saturating_add(tally.of(count)));
+                (listed, self.admitted(draw, admissions))
+            }
+            Group::All | Group::Role(_) => {
+                let listed = self.listed_sum(draw);
+                (listed, self.admitted(draw, &self.admissions))
+            }
+        };
+        listed.saturating_add(admitted)
+    }
+
+    /// What the list says of a group of many datasources.
+    fn listed_sum(&mut self, draw: &LiveDraw) -> u32 {
+        let role = match &draw.group {
+            Group::Role(role) => Some(role.clone()),
+            Group::All | Group::DataSource(_) => None,
+        };
+        let key = (Arc::as_ptr(&draw.quota).addr(), role);
+        if let Some((_, sum)) = self.listed_sums.get(&key) {
+            return *sum;
+        }
+        let mut sum = 0_u32;
+        for (datasource, types) in &self.listed {
+            if !draw.counts(datasource.as_ref()) {
+                continue;
+            }
+            for (task_type, tally) in types {
+                if draw.quota.counts_type(task_type) {
+                    sum = sum.saturating_add(tally.of(draw.quota.count));
+                }
+            }
+        }
+        self.listed_sums.insert(key, (draw.quota.clone(), sum));
+        sum
+    }
+
+    /// What was admitted of a draw's group and is not listed yet, in these datasources.
+    fn admitted<'a>(
+        &'a self,
+        draw: &LiveDraw,
+        of: impl IntoIterator<Item = (&'a Option<DataSource>, &'a Admissions)>,
+    ) -> u32 {
+        let quota = &draw.quota;
+        let mut used = 0_u32;
+        // Of a supervisor what was said last, less what lives of it.
+        let mut levels: BTreeMap<&str, (u64, &Occupies)> = BTreeMap::new();
+        for (datasource, admissions) in of {
+            if !draw.counts(datasource.as_ref()) {
+                continue;
+            }
+            for (task_type, sum) in &admissions.types {
+                if quota.counts_type(task_type) {
+                    used = used.saturating_add(sum.of(quota.count, draw.most));
+                }
+            }
+            for (id, numbers) in &admissions.supervisors {
+                let counted = numbers.iter().rev().find_map(|number| {
+                    let occupies = &self.pending.get(number)?.occupies;
+                    quota
+                        .counts_type(&occupies.task_type)
+                        .then_some((*number, occupies))
+                });
+                if let Some(counted) = counted
+                    && levels.get(id.as_str()).is_none_or(|level| level.0 < counted.0)
+                {
+                    levels.insert(id, counted);
+                }
+            }
+        }
+        for (_, occupies) in levels.into_values() {
+            used = used.saturating_add(self.level(draw, occupies));
+        }
+        used
+    }
+
+    /// What an admission counts in a draw, less what lives of it.
+    fn level(&self, draw: &LiveDraw, occupies: &Occupies) -> u32 {
+        let own = match occupies.of(draw.quota.count) {
+            UNTOLD => draw.most,
+            told => told,
+        };
+        own.saturating_sub(self.supervised_by(occupies))
     }
 
     /// Live tasks of the supervisor that a submission replaces: Druid groups them by its id.
@@ -279,6 +481,7 @@ impl State {
     }
 
     /// What lives of a draw's group, the largest part first.
+    /// A look at each: for who is refused.
     fn shares(&self, draw: &LiveDraw) -> Vec<Share> {
         let quota = &draw.quota;
         let mut parts: HashMap<(Option<&DataSource>, &str), u32> = HashMap::new();
@@ -319,13 +522,7 @@ impl State {
             }
         }
         for occupies in admitted.into_iter().chain(levels.into_values()) {
-            let own = match quota.count {
-                Cost::Request => occupies.tasks,
-                Cost::Slots => occupies.slots,
-            };
-            let own = own
-                .saturating_sub(self.supervised_by(occupies))
-                .min(draw.most);
+            let own = self.level(draw, occupies);
             let key = (occupies.datasource.as_ref(), occupies.task_type.as_str());
             let part = parts.entry(key).or_default();
             *part = part.saturating_add(own);
@@ -358,7 +555,10 @@ impl LiveHold {
     /// Druid has not taken it.
     pub fn release(mut self) {
         self.is_settled = true;
-        self.tasks.lock().pending.remove(&self.number);
+        let mut state = self.tasks.lock();
+        if let Some(pending) = state.pending.remove(&self.number) {
+            state.forget(self.number, &pending.occupies);
+        }
     }
 
     fn settle(&mut self, id: Option<String>) {

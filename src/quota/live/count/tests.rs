@@ -351,4 +351,64 @@ proptest! {
             prop_assert!(alive.len() <= most as usize, "{} live of {}", alive.len(), most);
         }
     }
+
+    /// What is told without looking at each task is what looking at each tells.
+    #[test]
+    fn what_is_used_is_the_sum_of_its_shares(
+        steps in prop::collection::vec(
+            (0_u8..8, 0_usize..4, 0_usize..3, 0_u32..4, any::<prop::sample::Index>()),
+            1..60,
+        ),
+    ) {
+        let datasources = ["wiki", "wiki_2", "clicks", "metrics"];
+        let types = ["index_parallel", "compact", "index_kafka"];
+        let rig = Rig::new();
+        let quotas: Vec<Arc<LiveQuota>> = [Cost::Request, Cost::Slots]
+            .into_iter()
+            .flat_map(|count| {
+                let roles = || Per::Role(vec![("writer".into(), patterns(&["wiki*"]))]);
+                [Per::All, Per::DataSource, roles()].map(|per| quota(per, count, 1_000_000))
+            })
+            .chain([Arc::new(LiveQuota {
+                datasources: patterns(&["wiki*", "clicks"]),
+                task_types: vec![types[0].to_owned(), types[2].to_owned()],
+                ..Arc::unwrap_or_clone(quota(Per::All, Cost::Slots, 1_000_000))
+            })])
+            .collect();
+        let mut holds: Vec<LiveHold> = Vec::new();
+        let mut live: Vec<LiveTask> = Vec::new();
+        for (number, (what, datasource, task_type, slots, which)) in steps.into_iter().enumerate() {
+            rig.pass();
+            let occupies = Occupies {
+                task_type: types[task_type].to_owned(),
+                slots: if slots == 0 { u32::MAX } else { slots },
+                supervisor: (task_type == 2).then(|| format!("s{slots}")),
+                ..task(datasources[datasource], slots)
+            };
+            match what {
+                0..=3 => holds.push(rig.tasks.hold(&[], occupies).expect("nothing asked").0),
+                4 if !holds.is_empty() => holds.remove(which.index(holds.len())).release(),
+                5 if !holds.is_empty() => {
+                    let id = format!("t{number}");
+                    let group = if task_type == 2 { format!("index_kafka_s{slots}") } else { id.clone() };
+                    live.push(LiveTask {
+                        task_type: types[task_type].to_owned(),
+                        ..listed(&id, &group, datasources[datasource])
+                    });
+                    holds.remove(which.index(holds.len())).answered(Some(id));
+                }
+                6 => rig.list(&live),
+                _ => {}
+            }
+            let mut state = rig.tasks.lock();
+            for quota in &quotas {
+                for datasource in datasources {
+                    for draw in draws(quota, &task(datasource, 1)) {
+                        let shares: u32 = state.shares(&draw).iter().map(|share| share.used).sum();
+                        prop_assert_eq!(state.used(&draw), shares);
+                    }
+                }
+            }
+        }
+    }
 }
