@@ -124,7 +124,9 @@ impl Reply {
         let mut built = match self.base {
             Some(base) => {
                 let mut base = *base;
-                for name in &NOT_HANDED_ON {
+                let stops = |name: &&HeaderName| NOT_HANDED_ON.contains(name);
+                let gone: Vec<HeaderName> = base.headers.keys().filter(stops).cloned().collect();
+                for name in &gone {
                     base.remove_header(name);
                 }
                 base

@@ -200,27 +200,6 @@ impl Endpoint {
         )
     }
 
-    /// Does the template fit the path?
-    pub(super) fn fit(&self, path: &CanonicalPath) -> Option<Fit> {
-        let mut fit = Fit {
-            literals: 0,
-            is_disguised: false,
-        };
-        let mut segments = path.segments();
-        for part in self.template.split('/').skip(1) {
-            let (text, plain) = segments.next()?;
-            if part.starts_with('{') {
-                continue;
-            }
-            if part != text {
-                return None;
-            }
-            fit.literals += 1;
-            fit.is_disguised |= !plain;
-        }
-        segments.next().is_none().then_some(fit)
-    }
-
     /// What the path names.
     pub(super) fn subject(&self, path: &CanonicalPath) -> Result<Subject, InvalidName> {
         let mut subject = Subject::None;
@@ -242,6 +221,46 @@ impl Endpoint {
             }
         }
         Ok(subject)
+    }
+}
+
+/// An endpoint with its template in parts.
+pub(super) struct Row {
+    pub(super) endpoint: &'static Endpoint,
+    parts: Vec<&'static str>,
+}
+
+impl Row {
+    /// The endpoints of a table, in its order, by the number of their parts.
+    pub(super) fn by_length(endpoints: &'static [Endpoint]) -> Vec<Vec<Row>> {
+        let mut rows = Vec::new();
+        for endpoint in endpoints {
+            let parts: Vec<&str> = endpoint.template.split('/').skip(1).collect();
+            if rows.len() <= parts.len() {
+                rows.resize_with(parts.len() + 1, Vec::new);
+            }
+            rows[parts.len()].push(Row { endpoint, parts });
+        }
+        rows
+    }
+
+    /// Does the template fit a path that has as many parts?
+    pub(super) fn fit(&self, path: &CanonicalPath) -> Option<Fit> {
+        let mut fit = Fit {
+            literals: 0,
+            is_disguised: false,
+        };
+        for (part, (text, plain)) in self.parts.iter().zip(path.segments()) {
+            if part.starts_with('{') {
+                continue;
+            }
+            if *part != text {
+                return None;
+            }
+            fit.literals += 1;
+            fit.is_disguised |= !plain;
+        }
+        Some(fit)
     }
 }
 

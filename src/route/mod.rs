@@ -20,8 +20,14 @@ pub use path::{CanonicalPath, MalformedPath, PREFIX, Target, encode_segment};
 pub use query::{MalformedQuery, Query};
 
 use std::cmp::Ordering;
+use std::sync::LazyLock;
+
+use self::endpoint::Row;
 
 use crate::druid::{DataSource, SupervisorId, TaskId};
+
+/// Looked at for every request.
+static ROWS: LazyLock<Vec<Vec<Row>>> = LazyLock::new(|| Row::by_length(ENDPOINTS));
 
 /// A request's endpoint with what its path and query name.
 #[derive(Debug, Clone)]
@@ -80,10 +86,12 @@ impl Route {
         let mut allow = Vec::new();
         let mut literals = 0;
         let mut found = None;
-        for endpoint in ENDPOINTS {
-            let Some(fit) = endpoint.fit(&path) else {
+        let rows = ROWS.get(path.segments().len());
+        for row in rows.map(Vec::as_slice).unwrap_or_default() {
+            let Some(fit) = row.fit(&path) else {
                 continue;
             };
+            let endpoint = row.endpoint;
             // Druid takes `/supervisor/%68istory` for the supervisor `history`; sent in its
             // canonical form it would be the history of all. What would change its meaning on the
             // way has none.

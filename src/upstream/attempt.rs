@@ -233,7 +233,8 @@ impl Overlords {
         node: &Node,
         request: &Request,
     ) -> Result<Box<RequestHeader>, Box<pingora::Error>> {
-        let mut head = RequestHeader::build(
+        // Pingora writes names in title case by itself.
+        let mut head = RequestHeader::build_no_case(
             request.method.clone(),
             request.target.as_bytes(),
             Some(request.headers.len() + 5),
