@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test audit test-druid test-druid-security dist
+.PHONY: help setup demo test audit test-druid test-druid-security dist peers peers-render gate
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
@@ -25,6 +25,15 @@ test-druid: ## the suite against real Druid: make test-druid DRUID=33.0.0
 
 test-druid-security: ## the suite against real Druid with its basic security on
 	@scripts/test-druid 28.0.0 security
+
+peers: ## what a request costs beside nginx, HAProxy, Envoy and Pingora (20 minutes)
+	@scripts/peers run
+
+peers-render: ## the README's part of it again, from the numbers
+	@cargo run --quiet --package peers -- render docs/performance/peers.json README.md
+
+gate: ## what a request costs beside nginx, held against bounds
+	@scripts/peers gate
 
 dist: setup ## the binary that is shipped (fat LTO, some eight minutes)
 	@cargo build --profile dist

@@ -10,17 +10,25 @@
 )]
 
 use std::hint::black_box;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use criterion::{BatchSize, Criterion};
+use overgate::admission::Rejection;
+use overgate::caller::Principal;
 use overgate::druid::DruidVersion;
 use overgate::finding::{Finding, Levels};
+use overgate::gateway::Refusal;
 use overgate::json::{Document, Limits};
-use overgate::route::SpecKind;
+use overgate::policy::{Grant, InputRule, PolicySet, Role};
+use overgate::quota::{Clock, Cost, Facts, Holds, KeyPart, Limiter, Numbers, RateLimit};
+use overgate::route::{Action, Operation, SpecKind};
 use overgate::schema::SchemaSet;
+use overgate::spec::Spec;
 use serde_json::{Value, json};
 
 /// The binary's own.
@@ -192,6 +200,79 @@ fn ratio(one: impl Fn(), other: impl Fn()) -> f64 {
     ratios[ROUNDS / 2]
 }
 
+/// The steps of a submission's way, each by itself: 40 kB, from bytes to a verdict.
+fn steps(criterion: &mut Criterion, schemas: &SchemaSet, limits: &Limits) {
+    let body = Bytes::from(batch(180, false));
+    let read = |body: &Bytes| Document::read(body.clone(), limits).expect("a document");
+    let document = read(&body);
+    let spec = Spec::read(&document, SpecKind::Task).expect("a spec");
+    let role: Arc<str> = "writer".into();
+    let grant = Grant {
+        actions: vec![Action::Submit],
+        datasources: vec!["customers*".parse().expect("a pattern")],
+        task_types: None,
+        inputs: vec![InputRule {
+            type_id: "http".into(),
+            hosts: Some(vec!["data.example.com".to_owned()]),
+            buckets: None,
+            prefixes: None,
+        }],
+    };
+    let policies = PolicySet::new([Role {
+        name: role.clone(),
+        grants: vec![grant],
+    }]);
+    let principal = Principal::new("etl", vec![role.clone()]);
+    let begun = Instant::now();
+    let limiter = Limiter::new(Clock::new(move || begun.elapsed()), 1 << 20);
+    let limit = Arc::new(RateLimit {
+        name: "submissions".into(),
+        actions: vec![Action::Submit],
+        roles: Vec::new(),
+        key: vec![KeyPart::DataSource],
+        cost: Cost::Request,
+        numbers: Numbers {
+            rate: "1000000/s".parse().expect("a rate"),
+            burst: NonZeroU32::MAX,
+        },
+        overrides: Vec::new(),
+        holds: Holds::Enforced,
+    });
+    let facts = Facts {
+        action: Action::Submit,
+        operation: Operation::SubmitTask,
+        principal: &principal,
+        role: &role,
+        source: None,
+        datasources: &spec.effects.writes,
+        task_type: Some(&spec.type_id),
+        slots: spec.effects.slots,
+    };
+    let wrong = findings(schemas, limits, &Bytes::from(batch(180, true)));
+    let refused = || Rejection::InvalidSpec(wrong.clone());
+    let mut group = criterion.benchmark_group("steps");
+    group.bench_function("read", |bencher| bencher.iter(|| read(black_box(&body))));
+    group.bench_function("understand", |bencher| {
+        bencher.iter(|| Spec::read(black_box(&document), SpecKind::Task));
+    });
+    group.bench_function("validate", |bencher| {
+        bencher.iter(|| schemas.check(black_box(&document), SpecKind::Task));
+    });
+    group.bench_function("authorize", |bencher| {
+        let permit = || policies.authorize_submission(&principal, black_box(&spec));
+        bencher.iter(|| permit().expect("allowed"));
+    });
+    group.bench_function("limit", |bencher| {
+        let take = || limiter.take(limit.draws(black_box(&facts)), principal.name());
+        bencher.iter(|| take().expect("wide"));
+    });
+    group.bench_function("render a refusal", |bencher| {
+        let render = |rejection| Refusal::body(rejection, "0000000100000001");
+        bencher.iter_batched(refused, render, BatchSize::SmallInput);
+    });
+    group.finish();
+}
+
 fn main() -> ExitCode {
     let mut criterion = Criterion::default()
         .measurement_time(Duration::from_secs(4))
@@ -246,6 +327,7 @@ fn main() -> ExitCode {
         });
         group.finish();
     }
+    steps(&mut criterion, &schemas, &limits);
     let mut group = criterion.benchmark_group("load");
     group.bench_function("28.0.0", |bencher| {
         bencher.iter_batched(

@@ -93,8 +93,8 @@ impl Known {
             return Vec::new();
         }
         let roles = self.principal.roles();
-        let mut covers = self.snapshot.rate_limits.iter();
-        if !covers.all(|rule| rule.is_early() || !rule.covers(action, roles)) {
+        let covering = self.snapshot.rate_limits.covering(action, roles);
+        if !covering.iter().all(|rule| rule.is_early()) {
             return Vec::new();
         }
         self.draws(role, &[], None, Some(1))
@@ -109,11 +109,9 @@ impl Known {
     ) -> Vec<Draw> {
         let facts = self.facts(role, datasources, task_type, slots);
         let roles = self.principal.roles();
-        let rules = self.snapshot.rate_limits.iter();
-        let mut draws: Vec<Draw> = rules
-            .filter(|rule| rule.covers(facts.action, roles))
-            .flat_map(|rule| rule.draws(&facts))
-            .collect();
+        let rules = self.snapshot.rate_limits.covering(facts.action, roles);
+        let draws = rules.into_iter().flat_map(|rule| rule.draws(&facts));
+        let mut draws: Vec<Draw> = draws.collect();
         if self.snapshot.enforcement == Enforcement::Audit {
             for draw in &mut draws {
                 draw.holds = Holds::Audited;

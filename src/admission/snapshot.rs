@@ -6,7 +6,7 @@ use crate::caller::Schemes;
 use crate::druid::DruidVersion;
 use crate::json::Limits;
 use crate::policy::PolicySet;
-use crate::quota::{LiveQuota, RateLimit};
+use crate::quota::{LiveQuota, RateLimits};
 use crate::schema::SchemaSet;
 
 /// Do review and limits refuse?
@@ -31,7 +31,7 @@ pub struct Snapshot {
     /// Who may do what.
     pub policies: PolicySet,
     /// How often.
-    pub rate_limits: Vec<Arc<RateLimit>>,
+    pub rate_limits: RateLimits,
     /// How many at once.
     pub live_quotas: Vec<Arc<LiveQuota>>,
     /// The form of specs.

@@ -137,7 +137,7 @@ impl AwaitingPrincipal {
     pub fn supply(self, login: Login) -> Step {
         let mut trace = Trace::default();
         if let Some(path) = &self.path {
-            trace.path = path.to_string();
+            trace.path = path.text();
         }
         let principal = match login {
             Login::Known(principal) => principal,

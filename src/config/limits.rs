@@ -1,6 +1,6 @@
 //! `[[rate_limit]]` and `[[quota]]`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
@@ -227,7 +227,7 @@ fn most(table: &Table<'_, '_>) -> Option<u32> {
 }
 
 /// The roles that may submit, with what: those of `covered`, or all.
-fn writers(roles: &[Role], covered: &[Arc<str>]) -> Vec<(Arc<str>, Vec<DataSourcePattern>)> {
+fn writers(roles: &[Role], covered: &[Arc<str>]) -> BTreeMap<Arc<str>, Vec<DataSourcePattern>> {
     let covers = |role: &&Role| covered.is_empty() || covered.contains(&role.name);
     roles
         .iter()

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use pingora::http::ResponseHeader;
 use pingora::protocols::http::ServerSession;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -26,6 +26,7 @@ const PIECE: usize = 64 * 1024;
 const MOST_WARNINGS: usize = 20;
 const WARNING_BYTES: usize = 4 * 1024;
 
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const WARNING: HeaderName = HeaderName::from_static("overgate-warning");
 
 /// Fields of an Overlord's answer that are not handed on: those between us and it, what its
@@ -60,8 +61,6 @@ pub(super) enum Length {
 /// An answer's header in the making.
 pub(super) struct Reply {
     pub(super) status: StatusCode,
-    /// The Overlord's, if it is its answer.
-    base: Option<Box<ResponseHeader>>,
     fields: Vec<(HeaderName, HeaderValue)>,
     /// Of a refusal: what became of the request at the Overlord.
     fate: Option<Fate>,
@@ -73,7 +72,6 @@ impl Reply {
         let media_type = HeaderValue::from_static("application/json");
         Reply {
             status,
-            base: None,
             fields: vec![(header::CONTENT_TYPE, media_type)],
             fate: None,
         }
@@ -83,8 +81,7 @@ impl Reply {
     pub(super) fn of(head: &Head) -> Reply {
         Reply {
             status: head.status,
-            base: Some(head.fields.clone()),
-            fields: Vec::new(),
+            fields: handed_on(&head.headers),
             fate: None,
         }
     }
@@ -121,22 +118,12 @@ impl Reply {
         length: Length,
         http_10: bool,
     ) -> pingora::Result<ResponseHeader> {
-        let mut built = match self.base {
-            Some(base) => {
-                let mut base = *base;
-                let stops = |name: &&HeaderName| NOT_HANDED_ON.contains(name);
-                let gone: Vec<HeaderName> = base.headers.keys().filter(stops).cloned().collect();
-                for name in &gone {
-                    base.remove_header(name);
-                }
-                base
-            }
-            None => ResponseHeader::build(self.status, Some(self.fields.len() + 4))?,
-        };
+        // Names go out in title case, as Druid writes them.
+        let mut built = ResponseHeader::build_no_case(self.status, Some(self.fields.len() + 4))?;
         for (name, value) in self.fields {
             built.append_header(name, value)?;
         }
-        built.insert_header("X-Request-Id", request_id)?;
+        built.insert_header(REQUEST_ID, request_id)?;
         match length {
             Length::Known(length) => built.insert_header(header::CONTENT_LENGTH, length)?,
             // HTTP/1.0 knows no chunks: the end of the connection is the end of the body.
@@ -145,6 +132,17 @@ impl Reply {
         }
         Ok(built)
     }
+}
+
+/// What of an Overlord's header is handed on.
+fn handed_on(headers: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
+    let mut fields = Vec::with_capacity(headers.len() + 2);
+    for (name, value) in headers {
+        if !NOT_HANDED_ON.contains(name) {
+            fields.push((name.clone(), value.clone()));
+        }
+    }
+    fields
 }
 
 impl Gateway {
@@ -249,7 +247,6 @@ impl Gateway {
         let written = problem.write(record.request_id(), as_problem_json);
         let mut reply = Reply {
             status: problem.status,
-            base: None,
             fields: problem.headers().to_vec(),
             fate: Some(problem.fate),
         };
@@ -278,7 +275,7 @@ mod tests {
 
     #[test]
     fn what_is_between_druid_and_the_gateway_stays_there() {
-        let mut fields = ResponseHeader::build(200, None).expect("good");
+        let mut headers = HeaderMap::new();
         let told = [
             "Connection",
             "Location",
@@ -291,15 +288,14 @@ mod tests {
             "ETag",
         ];
         for name in told {
-            fields.append_header(name, "one").expect("good");
-            fields.append_header(name, "two").expect("good");
+            let name: HeaderName = name.parse().expect("a name");
+            headers.append(name.clone(), HeaderValue::from_static("one"));
+            headers.append(name, HeaderValue::from_static("two"));
         }
-        let reply = Reply {
+        let reply = Reply::of(&Head {
             status: StatusCode::OK,
-            base: Some(Box::new(fields)),
-            fields: Vec::new(),
-            fate: None,
-        };
+            headers,
+        });
         let built = reply.build("id", Length::Known(0), false).expect("good");
         let names: Vec<&str> = built.headers.keys().map(HeaderName::as_str).collect();
         assert_eq!(names, ["etag", "x-request-id", "content-length"]);

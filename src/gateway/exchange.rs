@@ -1,5 +1,6 @@
 //! The gateway itself, and the record of an exchange.
 
+use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -209,8 +210,8 @@ impl Gateway {
             account: None,
             act: None,
             outcome: Outcome {
-                time: format!("{time:.3}"),
-                request_id: format!("{:08x}{number:08x}", self.seed),
+                time: written(24, format_args!("{time:.3}")),
+                request_id: written(16, format_args!("{:08x}{number:08x}", self.seed)),
                 source,
                 principal: None,
                 method: String::new(),
@@ -282,6 +283,14 @@ impl Gateway {
             }
         }
     }
+}
+
+/// A text of about this length, with one allocation.
+fn written(length: usize, text: std::fmt::Arguments<'_>) -> String {
+    let mut written = String::with_capacity(length);
+    // A string takes what it is given.
+    let _ = written.write_fmt(text);
+    written
 }
 
 impl Serve for Gateway {

@@ -52,7 +52,7 @@ impl Pieces {
     pub(super) fn length(&self) -> Option<u64> {
         match self {
             Pieces::Upstream(answer) => {
-                let length = answer.head.fields.headers.get(header::CONTENT_LENGTH);
+                let length = answer.head.headers.get(header::CONTENT_LENGTH);
                 length.and_then(|value| value.to_str().ok()?.parse().ok())
             }
             Pieces::Here(whole, _) => Some(whole.body.len() as u64),

@@ -66,7 +66,7 @@ impl Gateway {
             turn: plan.turn.patient(),
             ..plan
         };
-        if head.fields.headers.contains_key(header::CONTENT_ENCODING) {
+        if head.headers.contains_key(header::CONTENT_ENCODING) {
             return Err(Unexpected.into());
         }
         // An answer that many share is held once, what each is given of it is his own.

@@ -309,11 +309,7 @@ impl Gateway {
         let mut first = None;
         if let Some(sees) = sees {
             // A list is judged by its beginning, while a clean refusal is still possible.
-            let encoded = answer
-                .head()
-                .fields
-                .headers
-                .contains_key(header::CONTENT_ENCODING);
+            let encoded = answer.head().headers.contains_key(header::CONTENT_ENCODING);
             let mut out = Vec::new();
             let chunk = answer.next().await.ok().flatten().unwrap_or_default();
             if encoded

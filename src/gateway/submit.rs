@@ -228,7 +228,7 @@ pub(super) fn refused_by_druid(head: &Head, body: &[u8]) -> Option<Problem> {
                 .any(|words| words == full)
                 .then(Problem::queue_full)
         }
-        StatusCode::TOO_MANY_REQUESTS if !head.fields.headers.contains_key(header::RETRY_AFTER) => {
+        StatusCode::TOO_MANY_REQUESTS if !head.headers.contains_key(header::RETRY_AFTER) => {
             Some(Problem::queue_full())
         }
         _ => None,

@@ -152,7 +152,8 @@ impl<S: Serve> Listener<S> {
                 tls: is_tls,
                 certificate,
             };
-            let Some(kept) = self.serve.serve(session, arrival).await else {
+            // On the heap, so that a connection that waits for its next request is small.
+            let Some(kept) = Box::pin(self.serve.serve(session, arrival)).await else {
                 return;
             };
             stream = kept;

@@ -71,8 +71,29 @@ pub fn end(bytes: &[u8]) -> Option<usize> {
 
 /// A token character (RFC 9110 section 5.6.2), without `_`: some servers read it as `-`.
 fn is_name_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^`|~".contains(&byte)
+    NAME_BYTES
+        .get(usize::from(byte))
+        .is_some_and(|is_one| *is_one)
 }
+
+/// [`is_name_byte`] of every byte, made once.
+const NAME_BYTES: [bool; 256] = {
+    let mut bytes = [false; 256];
+    let others = b"!#$%&'*+-.^`|~";
+    let mut at = 0;
+    while at < others.len() {
+        bytes[others[at] as usize] = true;
+        at += 1;
+    }
+    let mut byte = 0_u8;
+    while byte < 128 {
+        if byte.is_ascii_alphanumeric() {
+            bytes[byte as usize] = true;
+        }
+        byte += 1;
+    }
+    bytes
+};
 
 fn is_value_byte(byte: u8) -> bool {
     matches!(byte, b'\t' | 0x20..=0x7e)

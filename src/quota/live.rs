@@ -4,9 +4,11 @@
 //! counted from the moment of its admission until a list that was asked for after Druid's answer
 //! has come: from then on the list knows.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 mod count;
+mod state;
 
 pub use count::{Full, LiveHold, LiveTasks};
 
@@ -21,7 +23,7 @@ pub enum Per {
     /// Each datasource.
     DataSource,
     /// Each of these roles: the tasks of the datasources that it may submit to, whoever did.
-    Role(Vec<(Arc<str>, Vec<DataSourcePattern>)>),
+    Role(BTreeMap<Arc<str>, Vec<DataSourcePattern>>),
 }
 
 /// A quota of live tasks as configured.
@@ -154,7 +156,7 @@ impl LiveQuota {
                 .iter()
                 .map(|datasource| Group::DataSource((*datasource).clone()))
                 .collect(),
-            Per::Role(roles) => match roles.iter().any(|(role, _)| role == facts.role) {
+            Per::Role(roles) => match roles.contains_key(facts.role) {
                 true => vec![Group::Role(facts.role.clone())],
                 false => Vec::new(),
             },
@@ -216,8 +218,8 @@ impl LiveDraw {
                 (Group::All, _) => true,
                 (Group::DataSource(own), _) => datasource == Some(own),
                 (Group::Role(role), Per::Role(roles)) => {
-                    let own = roles.iter().find(|(name, _)| name == role);
-                    own.is_some_and(|(_, patterns)| is_among(patterns, datasource))
+                    let own = roles.get(role);
+                    own.is_some_and(|patterns| is_among(patterns, datasource))
                 }
                 (Group::Role(_), Per::All | Per::DataSource) => false,
             }

@@ -10,6 +10,7 @@ mod charge;
 mod limiter;
 mod live;
 mod rule;
+mod rules;
 
 pub use cell::Numbers;
 pub use charge::{Charge, Drawn, Keeper, Level, Over, OverQuota, Receipt, Reply, Said};
@@ -18,3 +19,4 @@ pub use live::{
     Full, Group, LiveDraw, LiveHold, LiveOver, LiveQuota, LiveTask, LiveTasks, Occupies, Per, Share,
 };
 pub use rule::{Cost, Draw, Facts, Holds, InvalidRate, KeyPart, Rate, RateLimit};
+pub use rules::RateLimits;

@@ -1,6 +1,6 @@
 //! A rate limit as configured, and what a request draws from it.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::str::FromStr;
@@ -229,7 +229,10 @@ impl RateLimit {
 
 /// What the keys of a limit begin with.
 fn start(rule: &RateLimit, numbers: &Numbers) -> String {
-    format!("{}\0{}\0{}", rule.name, numbers.rate, numbers.burst)
+    let mut key = String::with_capacity(rule.name.len() + 64);
+    // A string takes what it is given.
+    let _ = write!(key, "{}\0{}\0{}", rule.name, numbers.rate, numbers.burst);
+    key
 }
 
 /// A type that clients write, as a part of a key: those that no Druid has are one.

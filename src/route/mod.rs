@@ -149,7 +149,8 @@ impl Route {
             self.query.write_filters(&mut target);
             return target;
         }
-        let mut target = self.path.to_string();
+        let mut target = String::new();
+        self.path.write_to(&mut target);
         self.query.write_to(&mut target);
         target
     }

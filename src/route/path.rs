@@ -176,11 +176,21 @@ pub fn encode_segment(text: &str) -> String {
     encoded
 }
 
+fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b':')
+}
+
 pub(super) fn write_escaped(target: &mut String, text: &str) {
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~:".contains(&byte) {
-            target.push(char::from(byte));
-        } else {
+    let mut rest = text;
+    loop {
+        let plain = rest.bytes().position(|byte| !is_unreserved(byte));
+        let (run, others) = rest.split_at(plain.unwrap_or(rest.len()));
+        target.push_str(run);
+        let Some(first) = others.chars().next() else {
+            return;
+        };
+        let (escaped, others) = others.split_at(first.len_utf8());
+        for byte in escaped.bytes() {
             let digit = |value: u8| {
                 char::from_digit(u32::from(value), 16)
                     .unwrap_or('0')
@@ -190,15 +200,32 @@ pub(super) fn write_escaped(target: &mut String, text: &str) {
             target.push(digit(byte >> 4));
             target.push(digit(byte & 15));
         }
+        rest = others;
+    }
+}
+
+impl CanonicalPath {
+    /// As it is sent upstream.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        self.write_to(&mut text);
+        text
+    }
+
+    /// Writes it as it is sent upstream.
+    pub(super) fn write_to(&self, target: &mut String) {
+        let length = |segment: &Segment| 1 + segment.text.len();
+        target.reserve(PREFIX.len() + self.segments.iter().map(length).sum::<usize>());
+        target.push_str(PREFIX);
+        for segment in &self.segments {
+            target.push('/');
+            write_escaped(target, &segment.text);
+        }
     }
 }
 
 impl fmt::Display for CanonicalPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(PREFIX)?;
-        for segment in &self.segments {
-            write!(f, "/{}", encode_segment(&segment.text))?;
-        }
-        Ok(())
+        f.write_str(&self.text())
     }
 }

@@ -16,6 +16,9 @@ const INTERVAL: Duration = Duration::from_millis(100);
 /// Bytes that may wait; when the sink is too slow for more, lines are dropped and counted.
 const MOST_WAITING: usize = 8 << 20;
 
+/// A line is rarely longer.
+const USUAL_LINE: usize = 1024;
+
 /// Where lines go.
 pub type Sink = Box<dyn Write + Send>;
 
@@ -68,10 +71,11 @@ impl AccessLog {
         if self.ended.load(Ordering::Relaxed) {
             return;
         }
-        let Ok(mut line) = serde_json::to_vec(outcome) else {
+        let mut line = Vec::with_capacity(USUAL_LINE);
+        if serde_json::to_writer(&mut line, outcome).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
             return;
-        };
+        }
         line.push(b'\n');
         let mut waiting = lock(&self.waiting);
         if waiting.len() + line.len() > MOST_WAITING {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use pingora::protocols::http::client::HttpSession;
+use pingora::protocols::http::v1::client::HttpSession;
 use pingora::upstreams::peer::HttpPeer;
 use tokio::time::{Instant, timeout_at};
 
@@ -133,7 +133,7 @@ impl Answer {
             return Ok(None);
         };
         loop {
-            match session.read_response_body().await {
+            match session.read_body_bytes().await {
                 Ok(Some(chunk)) if chunk.is_empty() => {}
                 Ok(Some(chunk)) => return Ok(Some(chunk)),
                 Ok(None) => break,

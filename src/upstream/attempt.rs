@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Method, StatusCode, header};
-use pingora::http::{RequestHeader, ResponseHeader};
-use pingora::protocols::http::client::HttpSession;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use pingora::http::RequestHeader;
+use pingora::protocols::http::v1::client::HttpSession;
 use pingora::upstreams::peer::HttpPeer;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -60,8 +60,8 @@ impl Request {
 pub struct Head {
     /// The status.
     pub status: StatusCode,
-    /// All headers, as Pingora holds them (order and case kept).
-    pub fields: Box<ResponseHeader>,
+    /// All its fields.
+    pub headers: HeaderMap,
 }
 
 /// Why there is no answer.
@@ -155,17 +155,22 @@ impl Overlords {
     ) -> Result<Connected, SendError> {
         let connecting = async {
             let peer = self.peer(index).await?;
-            match self.connector.get_http_session(&*peer).await {
-                Ok((session, _reused)) => Ok(Connected {
-                    session,
-                    peer,
-                    index,
-                }),
-                Err(error) => {
-                    self.addresses.forget(index);
-                    Err(SendError::NotSent(error))
-                }
-            }
+            let session = match self.connector.reused_http_session(&*peer).await {
+                Some(session) => session,
+                // Rare, and large: a handshake has its place elsewhere than in every exchange.
+                None => match Box::pin(self.connector.get_http_session(&*peer)).await {
+                    Ok((session, _reused)) => session,
+                    Err(error) => {
+                        self.addresses.forget(index);
+                        return Err(SendError::NotSent(error));
+                    }
+                },
+            };
+            Ok(Connected {
+                session,
+                peer,
+                index,
+            })
         };
         timeout_at(deadline, connecting).await.unwrap_or_else(|_| {
             let late = pingora::Error::new(pingora::ErrorType::ConnectTimedout);
@@ -189,13 +194,13 @@ impl Overlords {
             index,
         } = connected;
         let node = self.node(index)?;
-        let head = self
+        let wanted = self
             .request_header(node, request)
             .map_err(SendError::NotSent)?;
         // The connector leaves PeerOptions' timeouts to Pingora's proxy, which is not used here.
-        session.set_write_timeout(Some(self.settings.write_timeout));
-        session.set_read_timeout(Some(self.settings.response_timeout));
-        let exchange = write_and_wait(&mut session, head, request.body.clone());
+        session.write_timeout = Some(self.settings.write_timeout);
+        session.read_timeout = Some(self.settings.response_timeout);
+        let exchange = write_and_wait(&mut session, wanted, request.body.clone());
         let wrote = match timeout_at(deadline, exchange).await {
             Ok(Ok(wrote)) => wrote,
             Ok(Err(error)) if matches!(error.etype(), pingora::ErrorType::ReadTimedout) => {
@@ -204,9 +209,12 @@ impl Overlords {
             Ok(Err(error)) => return Err(SendError::Cut(error)),
             Err(_) => return Err(SendError::Late),
         };
-        session.set_read_timeout(Some(self.settings.read_timeout));
-        let fields = match session.response_header() {
-            Some(fields) => Box::new(fields.clone()),
+        session.read_timeout = Some(self.settings.read_timeout);
+        let head = match session.resp_header() {
+            Some(head) => Head {
+                status: head.status,
+                headers: head.headers.clone(),
+            },
             None => {
                 return Err(SendError::Cut(pingora::Error::new(
                     pingora::ErrorType::ReadError,
@@ -214,10 +222,7 @@ impl Overlords {
             }
         };
         Ok(Answer {
-            head: Head {
-                status: fields.status,
-                fields,
-            },
+            head,
             first: None,
             session: Some(session),
             peer,
@@ -273,18 +278,18 @@ async fn write_and_wait(
     session.write_request_header(head).await?;
     let wrote = match body {
         Some(body) => match write_pieces(session, body).await {
-            Ok(()) => session.finish_request_body().await,
+            Ok(()) => session.finish_body().await.map(drop),
             failed => failed,
         },
-        None => session.finish_request_body().await,
+        None => session.finish_body().await.map(drop),
     };
     loop {
         // A failed write is not yet a failed exchange: Druid may have answered and hung up.
-        if let Err(error) = session.read_response_header().await {
+        if let Err(error) = session.read_response().await {
             return Err(wrote.err().unwrap_or(error));
         }
         if session
-            .response_header()
+            .resp_header()
             .is_some_and(|head| !head.status.is_informational())
         {
             return Ok(wrote.is_ok());
@@ -299,7 +304,7 @@ async fn write_pieces(
 ) -> Result<(), Box<pingora::Error>> {
     while body.len() > PIECE {
         let piece = body.split_to(PIECE);
-        session.write_request_body(piece, false).await?;
+        session.write_body(&piece).await?;
     }
-    session.write_request_body(body, true).await
+    session.write_body(&body).await.map(drop)
 }

@@ -27,7 +27,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::HeaderValue;
-use pingora::connectors::http::Connector;
+use pingora::connectors::http::v1::Connector;
 use tokio::sync::{Notify, watch};
 
 /// How to reach the Overlords.

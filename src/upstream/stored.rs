@@ -192,7 +192,6 @@ impl Overlords {
     /// Druid's clock less ours, as far as its `Date` header tells.
     fn skew(&self, head: &Head) -> SignedDuration {
         let date = head
-            .fields
             .headers
             .get(http::header::DATE)
             .and_then(|value| value.to_str().ok())

@@ -166,7 +166,7 @@ fn snapshot(grants: &[word::Grant], schemas: &Arc<SchemaSet>, major: u16) -> Arc
         enforcement: Enforcement::Audit,
         schemes: Schemes::default(),
         policies: policies(grants),
-        rate_limits: Vec::new(),
+        rate_limits: overgate::quota::RateLimits::default(),
         live_quotas: Vec::new(),
         schemas: schemas.clone(),
         json: Limits::default(),

@@ -16,6 +16,11 @@ pub struct Goal {
 }
 
 impl Goal {
+    /// What the gate lets pass.
+    pub fn gate(&self) -> f64 {
+        self.floor
+    }
+
     /// The measured number; `None`: it was not measured.
     pub fn measured(&self, results: &Results) -> Option<f64> {
         (self.measure)(results).filter(|measured| measured.is_finite())
@@ -143,11 +148,7 @@ pub const GOALS: &[Goal] = &[
         what: "Memory of an idle client, KiB",
         goal: 20.0,
         floor: 32.0,
-        measure: |results| {
-            memory(results, |memory| {
-                (memory.with_clients.saturating_sub(memory.idle), memory.clients as u64)
-            })
-        },
+        measure: |results| Some(results.memory(Kind::Overgate)?.by_client()),
     },
     Goal {
         what: "Memory 10 s after 10,000 clients left, of idle",

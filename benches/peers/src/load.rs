@@ -32,12 +32,12 @@ struct Counter {
 }
 
 /// A load that runs while it is measured.
-pub struct Load {
+pub struct Running {
     counter: Rc<Counter>,
     tasks: Vec<tokio::task::JoinHandle<()>>,
 }
 
-impl Load {
+impl Running {
     /// As many connections, each with one request at a time, the next one when the last is answered.
     /// Must run in a `LocalSet`. `first` is the number of the first request.
     pub fn start(
@@ -46,7 +46,7 @@ impl Load {
         connections: usize,
         status: u16,
         first: u64,
-    ) -> Load {
+    ) -> Running {
         let counter = Rc::new(Counter::default());
         counter.number.set(first);
         let tasks = (0..connections).map(|_| {
@@ -54,7 +54,10 @@ impl Load {
             let request = request.clone();
             tokio::task::spawn_local(async move {
                 while !counter.is_over.get() {
-                    if converse(to, request.clone(), status, &counter).await.is_err() {
+                    if converse(to, request.clone(), status, &counter)
+                        .await
+                        .is_err()
+                    {
                         let mut done = counter.done.get();
                         done.failures += 1;
                         counter.done.set(done);
@@ -64,7 +67,7 @@ impl Load {
             })
         });
         let tasks = tasks.collect();
-        Load { counter, tasks }
+        Running { counter, tasks }
     }
 
     /// What is done until now.
@@ -78,7 +81,10 @@ impl Load {
         for task in self.tasks {
             // What hangs is not waited for.
             let abort = task.abort_handle();
-            if tokio::time::timeout(Duration::from_secs(5), task).await.is_err() {
+            if tokio::time::timeout(Duration::from_secs(5), task)
+                .await
+                .is_err()
+            {
                 abort.abort();
             }
         }

@@ -8,10 +8,13 @@
 )]
 
 mod bare;
+mod curves;
+mod gate;
 mod goals;
 mod load;
 mod peer;
 mod process;
+mod report;
 mod responder;
 mod result;
 mod run;
@@ -26,7 +29,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use peer::Programs;
+use peer::{Kind, Programs};
 use run::Plan;
 use work::Work;
 
@@ -56,22 +59,49 @@ enum Command {
         #[arg(long)]
         out: PathBuf,
     },
+    /// Measures a short form against nginx, and fails where a floor is exceeded.
+    Gate {
+        #[command(flatten)]
+        programs: ProgramArgs,
+        /// How overgate and this program were built.
+        #[arg(long, default_value = "dist")]
+        profile: String,
+    },
+    /// Measures how what a request costs grows.
+    Curves {
+        #[command(flatten)]
+        programs: ProgramArgs,
+        /// Where the numbers go.
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// Writes the README's part and the picture beside the numbers.
+    Render {
+        /// What `run` wrote.
+        results: PathBuf,
+        /// The page with the marks.
+        readme: PathBuf,
+    },
     /// Keeps a proxy busy with one kind of work, for a profiler, and prints its process's number.
     Busy {
         #[command(flatten)]
         programs: ProgramArgs,
         #[arg(long, value_enum)]
-        kind: peer::Kind,
+        kind: Kind,
         #[arg(long, value_enum)]
         work: Work,
         #[arg(long, default_value_t = 10)]
         seconds: u64,
+        /// Connections; as many as in a run without.
+        #[arg(long)]
+        connections: Option<usize>,
+        /// So many tasks are asked for; as many as in a run without.
+        #[arg(long)]
+        tasks: Option<u64>,
         /// A file with more of overgate's configuration.
         #[arg(long)]
         more: Option<PathBuf>,
     },
-    /// Serves as the Overlord.
-    Responder { listen: SocketAddr },
     /// Serves as bare Pingora.
     Bare {
         listen: SocketAddr,
@@ -120,13 +150,6 @@ fn carry_out(command: Command) -> std::io::Result<ExitCode> {
     let _ = rlimit::increase_nofile_limit(65_536);
     match command {
         Command::Bare { .. } => {}
-        Command::Responder { listen } => {
-            let serving = async {
-                let listener = tokio::net::TcpListener::bind(listen).await?;
-                responder::serve(listener).await
-            };
-            tasks.block_on(&runtime, serving)?;
-        }
         Command::Run {
             programs,
             profile,
@@ -144,14 +167,56 @@ fn carry_out(command: Command) -> std::io::Result<ExitCode> {
                 memory: true,
             };
             let results = tasks.block_on(&runtime, run::run(&programs, &plan, &profile))?;
-            std::fs::write(&out, serde_json::to_string_pretty(&results)?)?;
-            print(&results);
+            std::fs::write(&out, serde_json::to_string_pretty(&results)? + "\n")?;
+            println!("{}\n{}", report::table(&results), report::goals(&results));
+            println!("{}", report::circumstances(&results));
+        }
+        Command::Gate { programs, profile } => {
+            process::leave_proxy_core();
+            let plan = Plan {
+                kinds: vec![Kind::Nginx, Kind::Overgate],
+                works: vec![Work::Status, Work::Post2k, Work::Post40k, Work::Invalid40k],
+                timed: vec![Work::Status],
+                rounds: 3,
+                time: Duration::from_secs(1),
+                memory: false,
+            };
+            let programs = Programs::from(programs);
+            let results = tasks.block_on(&runtime, run::run(&programs, &plan, &profile))?;
+            println!(
+                "{}\n{}",
+                report::table(&results),
+                report::circumstances(&results)
+            );
+            if !gate::check(&results) {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
+        Command::Curves { programs, out } => {
+            process::leave_proxy_core();
+            let programs = Programs::from(programs);
+            let curves = curves::run(&programs, Duration::from_secs(2));
+            let curves = tasks.block_on(&runtime, curves)?;
+            std::fs::write(&out, serde_json::to_string_pretty(&curves)? + "\n")?;
+            println!("{}", curves::table(&curves));
+        }
+        Command::Render { results, readme } => {
+            let text = std::fs::read_to_string(&results)?;
+            let measured: result::Results = serde_json::from_str(&text)?;
+            let page = std::fs::read_to_string(&readme)?;
+            let part = report::readme(&measured);
+            let page = report::with_part(&page, &part)
+                .ok_or_else(|| std::io::Error::other("the page has no marks"))?;
+            std::fs::write(&readme, page)?;
+            std::fs::write(results.with_extension("svg"), report::picture(&measured))?;
         }
         Command::Busy {
             programs,
             kind,
             work,
             seconds,
+            connections,
+            tasks: asked,
             more,
         } => {
             process::leave_proxy_core();
@@ -159,39 +224,12 @@ fn carry_out(command: Command) -> std::io::Result<ExitCode> {
             let more = more.unwrap_or_default();
             let time = Duration::from_secs(seconds);
             let programs = Programs::from(programs);
-            let busy = run::busy(&programs, kind, work, time, &more);
+            let mut load = run::Load::of(work);
+            load.connections = connections.unwrap_or(load.connections);
+            load.request.numbers = asked.unwrap_or(load.request.numbers);
+            let busy = run::busy(&programs, kind, &load, time, &more);
             tasks.block_on(&runtime, busy)?;
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn print(results: &result::Results) {
-    for cost in &results.costs {
-        let cpu = result::median(cost.cpu.iter().copied());
-        let rate = result::median(cost.rate.iter().copied());
-        println!(
-            "{:24} {:10} {cpu:10.1} us {rate:10.0}/s {:?} foreign {:.2?}",
-            cost.work.title(),
-            cost.kind.title(),
-            cost.cpu.iter().map(|cpu| cpu.round()).collect::<Vec<_>>(),
-            cost.foreign,
-        );
-    }
-    for time in &results.times {
-        println!(
-            "{:24} {:10} p50 {:.0?} p99 {:.0?}",
-            time.work.title(),
-            time.kind.map_or("direct", peer::Kind::title),
-            time.p50,
-            time.p99
-        );
-    }
-    for memory in &results.memory {
-        println!("{memory:?}");
-    }
-    for goal in goals::GOALS {
-        let measured = goal.measured(results).unwrap_or(f64::NAN);
-        println!("{:55} {measured:8.2} goal {} floor {}", goal.what, goal.goal, goal.floor);
-    }
 }

@@ -21,7 +21,9 @@ pub fn clients() -> usize {
 }
 
 /// Whom we measure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// nginx, `proxy_pass` and nothing else.
@@ -103,7 +105,10 @@ impl Programs {
         let said = String::from_utf8_lossy(&said);
         let number = |word: &&str| {
             word.split('.').count() >= 3
-                && word.split('.').take(2).all(|part| part.parse::<u32>().is_ok())
+                && word
+                    .split('.')
+                    .take(2)
+                    .all(|part| part.parse::<u32>().is_ok())
         };
         said.split(|c: char| c.is_whitespace() || c == '/' || c == '-')
             .find(number)
@@ -164,13 +169,25 @@ impl Peer {
             Kind::Envoy => {
                 let path = write("envoy.json", envoy(address, upstream))?;
                 command.arg("-c").arg(path);
-                command.args(["--concurrency", "1", "--log-level", "off", "--disable-hot-restart"]);
+                command.args([
+                    "--concurrency",
+                    "1",
+                    "--log-level",
+                    "off",
+                    "--disable-hot-restart",
+                ]);
             }
             Kind::Pingora => {
-                command.arg("bare").arg(address.to_string()).arg(upstream.to_string());
+                command
+                    .arg("bare")
+                    .arg(address.to_string())
+                    .arg(upstream.to_string());
             }
             Kind::Overgate => {
-                let path = write("overgate.toml", overgate(&at, address, free()?, upstream, more))?;
+                let path = write(
+                    "overgate.toml",
+                    overgate(&at, address, free()?, upstream, more),
+                )?;
                 command.arg("serve").arg("--config").arg(path);
                 command.env("TOKIO_WORKER_THREADS", "1");
             }
@@ -192,7 +209,9 @@ impl Peer {
             let request = Work::Status.request();
             match load::idle(self.address, &request, 1).await {
                 Ok(_) => return Ok(()),
-                Err(_) if !self.process.has_ended() && begun.elapsed() < Duration::from_secs(20) => {
+                Err(_)
+                    if !self.process.has_ended() && begun.elapsed() < Duration::from_secs(20) =>
+                {
                     tokio::time::sleep(Duration::from_millis(50)).await;
                 }
                 Err(error) => {
@@ -268,9 +287,7 @@ backend back
 }
 
 fn envoy(listen: SocketAddr, upstream: SocketAddr) -> String {
-    let address = |of: SocketAddr| {
-        serde_json::json!({"socket_address": {"address": of.ip().to_string(), "port_value": of.port()}})
-    };
+    let address = |of: SocketAddr| serde_json::json!({"socket_address": {"address": of.ip().to_string(), "port_value": of.port()}});
     let router = serde_json::json!({
         "name": "envoy.filters.http.router",
         "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"}
@@ -375,4 +392,3 @@ const MANY: u32 = 1_000_000;
 
 /// Of [`crate::work::PASSWORD`], as `overgate hash-password` makes it.
 const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$8UExGbJd1pDH4XL6bQftXg$narr3c54PJuD3r1WSDGus6CqFTEXASQCEru2qiIPvTc";
-

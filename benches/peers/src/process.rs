@@ -77,7 +77,11 @@ impl Process {
         while let Some(parent) = all.get(at).copied() {
             let path = format!("/proc/{parent}/task/{parent}/children");
             let children = std::fs::read_to_string(path).unwrap_or_default();
-            all.extend(children.split_whitespace().filter_map(|id| id.parse::<u32>().ok()));
+            all.extend(
+                children
+                    .split_whitespace()
+                    .filter_map(|id| id.parse::<u32>().ok()),
+            );
             at += 1;
         }
         all
@@ -112,7 +116,10 @@ impl Drop for Process {
     fn drop(&mut self) {
         // nginx's worker lives on without its master, unless that ends by itself.
         for id in self.tree().into_iter().rev() {
-            let _ = Command::new("kill").arg(id.to_string()).stderr(Stdio::null()).status();
+            let _ = Command::new("kill")
+                .arg(id.to_string())
+                .stderr(Stdio::null())
+                .status();
         }
         let begun = std::time::Instant::now();
         while !self.has_ended() && begun.elapsed() < Duration::from_secs(3) {
@@ -170,5 +177,8 @@ pub fn machine_cpu() -> Duration {
     // user, nice, system, idle, iowait, irq, softirq: see proc_stat(5).
     let fields = line.split_whitespace().skip(1).take(7).enumerate();
     let busy = fields.filter(|(at, _)| !matches!(at, 3 | 4));
-    of_ticks(busy.filter_map(|(_, ticks)| ticks.parse::<u64>().ok()).sum())
+    of_ticks(
+        busy.filter_map(|(_, ticks)| ticks.parse::<u64>().ok())
+            .sum(),
+    )
 }

@@ -84,7 +84,9 @@ async fn converse(mut stream: TcpStream, answers: &Answers) -> io::Result<()> {
         let mut rest = [0; 16 << 10];
         while left > 0 {
             let most = left.min(rest.len());
-            let read = stream.read(rest.get_mut(..most).unwrap_or_default()).await?;
+            let read = stream
+                .read(rest.get_mut(..most).unwrap_or_default())
+                .await?;
             if read == 0 {
                 return Ok(());
             }

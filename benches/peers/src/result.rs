@@ -102,13 +102,23 @@ impl Cost {
     }
 }
 
+impl Memory {
+    /// What a client takes who is connected and says nothing, in KiB.
+    #[expect(clippy::cast_precision_loss, reason = "a number of kibibytes")]
+    pub fn by_client(&self) -> f64 {
+        self.with_clients.saturating_sub(self.idle) as f64 / self.clients as f64
+    }
+}
+
 /// The middle one; the mean of two of an even number.
 pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.into_iter().collect();
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;
     match (values.get(middle.wrapping_sub(1)), values.get(middle)) {
-        (Some(below), Some(above)) if values.len().is_multiple_of(2) => f64::midpoint(*below, *above),
+        (Some(below), Some(above)) if values.len().is_multiple_of(2) => {
+            f64::midpoint(*below, *above)
+        }
         (_, Some(middle)) => *middle,
         (_, None) => f64::NAN,
     }

@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal as _, Write as _};
-use std::net::SocketAddr;
-use std::process::Command;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use crate::load::{self, Load};
+use tokio::net::TcpListener;
+
+use crate::load::{self, Running};
 use crate::peer::{self, Kind, Peer, Programs};
-use crate::process::{self, Process};
+use crate::process;
+use crate::responder;
 use crate::result::{Cost, Machine, Memory, Results, Time};
-use crate::work::Work;
+use crate::work::{Request, Work};
 
 /// What is measured, and for how long.
 #[derive(Debug, Clone)]
@@ -35,6 +37,27 @@ const WARM_UP: Duration = Duration::from_millis(300);
 /// How many requests a second, and how many, for times.
 const RATE: u32 = 500;
 const REQUESTS: u32 = 800;
+
+/// What is asked of a proxy, by how many at once.
+pub struct Load {
+    /// What it is.
+    pub work: Work,
+    /// Its bytes.
+    pub request: Request,
+    /// How many ask.
+    pub connections: usize,
+}
+
+impl Load {
+    /// As in a run.
+    pub fn of(work: Work) -> Load {
+        Load {
+            work,
+            request: work.request(),
+            connections: work.connections(),
+        }
+    }
+}
 
 /// What is done, on a terminal in one line.
 pub struct Progress {
@@ -68,15 +91,16 @@ impl Progress {
     }
 }
 
-/// Starts the upstream.
+/// Starts the upstream, here: must run in a `LocalSet`.
 ///
 /// # Errors
-/// It cannot be started.
-pub fn upstream() -> io::Result<(Process, SocketAddr)> {
-    let address = peer::free()?;
-    let mut command = Command::new(std::env::current_exe()?);
-    command.arg("responder").arg(address.to_string());
-    Ok((Process::start(&command)?, address))
+/// There is no port.
+pub async fn upstream() -> io::Result<SocketAddr> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let address = listener.local_addr()?;
+    // It ends with this process.
+    tokio::task::spawn_local(async move { drop(responder::serve(listener).await) });
+    Ok(address)
 }
 
 /// Measures all of a plan.
@@ -84,7 +108,7 @@ pub fn upstream() -> io::Result<(Process, SocketAddr)> {
 /// # Errors
 /// Something cannot be started, or does not answer as it should.
 pub async fn run(programs: &Programs, plan: &Plan, profile: &str) -> io::Result<Results> {
-    let (responder, upstream) = upstream()?;
+    let upstream = upstream().await?;
     let kinds = plan.kinds.len() + 1;
     let steps = plan.rounds as usize * (plan.works.len() * (kinds - 1) + plan.timed.len() * kinds)
         + usize::from(plan.memory) * (kinds - 1);
@@ -93,7 +117,11 @@ pub async fn run(programs: &Programs, plan: &Plan, profile: &str) -> io::Result<
         date: jiff::Timestamp::now().strftime("%Y-%m-%d").to_string(),
         profile: profile.to_owned(),
         machine: machine(),
-        versions: plan.kinds.iter().map(|kind| (*kind, programs.version(*kind))).collect(),
+        versions: plan
+            .kinds
+            .iter()
+            .map(|kind| (*kind, programs.version(*kind)))
+            .collect(),
         costs: Vec::new(),
         times: Vec::new(),
         memory: Vec::new(),
@@ -115,9 +143,15 @@ pub async fn run(programs: &Programs, plan: &Plan, profile: &str) -> io::Result<
     for round in 1..=plan.rounds {
         for work in &plan.works {
             for peer in &peers {
-                progress.step(&format!("round {round}: {}, {}", work.title(), peer.kind.title()));
-                let cost = costs.entry((*work, peer.kind)).or_insert_with(|| Cost::new(*work, peer.kind));
-                numbers = measure(peer, &responder, *work, plan.time, numbers, cost).await?;
+                progress.step(&format!(
+                    "round {round}: {}, {}",
+                    work.title(),
+                    peer.kind.title()
+                ));
+                let cost = costs
+                    .entry((*work, peer.kind))
+                    .or_insert_with(|| Cost::new(*work, peer.kind));
+                numbers = measure(peer, &Load::of(*work), plan.time, numbers, cost).await?;
             }
         }
         for work in &plan.timed {
@@ -132,7 +166,10 @@ pub async fn run(programs: &Programs, plan: &Plan, profile: &str) -> io::Result<
                     p99: Vec::new(),
                 });
                 let to = peer.map_or(upstream, |peer| peer.address);
-                let all = load::at_a_rate(to, work.request(), 200, RATE, REQUESTS, numbers)
+                let (request, first) = (work.request(), numbers);
+                let timed = move || load::at_a_rate(to, request, 200, RATE, REQUESTS, first);
+                let all = tokio::task::spawn_blocking(timed)
+                    .await?
                     .map_err(|error| io::Error::other(format!("{name}: {error}")))?;
                 numbers += u64::from(REQUESTS);
                 time.p50.push(all.percentile(0.5));
@@ -142,7 +179,10 @@ pub async fn run(programs: &Programs, plan: &Plan, profile: &str) -> io::Result<
     }
     progress.end();
     for peer in &peers {
-        let memory = results.memory.iter_mut().find(|memory| memory.kind == peer.kind);
+        let memory = results
+            .memory
+            .iter_mut()
+            .find(|memory| memory.kind == peer.kind);
         if let Some(memory) = memory {
             memory.peak = peer.process.peak();
         }
@@ -160,20 +200,32 @@ fn status(kind: Kind, work: Work) -> u16 {
     }
 }
 
-async fn measure(
+/// Looks for work all the time and never sleeps: to wake somebody who does costs whoever sends him
+/// something, and most the proxy that is slowest.
+async fn stay_awake() {
+    loop {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Measures one kind of request of one proxy; gives the number that the next request has.
+///
+/// # Errors
+/// As [`run`].
+pub async fn measure(
     peer: &Peer,
-    responder: &Process,
-    work: Work,
+    load: &Load,
     time: Duration,
     first: u64,
     into: &mut Cost,
 ) -> io::Result<u64> {
-    let request = work.request();
+    let work = load.work;
     let status = status(peer.kind, work);
-    let load = Load::start(peer.address, &request, work.connections(), status, first);
+    let load = Running::start(peer.address, &load.request, load.connections, status, first);
+    let awake = tokio::task::spawn_local(stay_awake());
     tokio::time::sleep(WARM_UP).await;
     let spent = || {
-        let ours = responder.cpu() + process::own_cpu();
+        let ours = process::own_cpu();
         (peer.process.cpu(), ours, process::machine_cpu())
     };
     let (before, spent_before) = (load.done(), spent());
@@ -181,6 +233,7 @@ async fn measure(
     tokio::time::sleep(time).await;
     let (after, spent_after) = (load.done(), spent());
     let elapsed = begun.elapsed();
+    awake.abort();
     let next = load.end().await;
     let answers = after.answers - before.answers;
     if answers == 0 || after.failures > 0 {
@@ -213,15 +266,15 @@ async fn measure(
 pub async fn busy(
     programs: &Programs,
     kind: Kind,
-    work: Work,
+    load: &Load,
     time: Duration,
     more: &str,
 ) -> io::Result<()> {
-    let (responder, upstream) = upstream()?;
+    let upstream = upstream().await?;
     let peer = Peer::start(programs, kind, upstream, more).await?;
     println!("{}", peer.process.id());
-    let mut cost = Cost::new(work, kind);
-    measure(&peer, &responder, work, time, 0, &mut cost).await?;
+    let mut cost = Cost::new(load.work, kind);
+    measure(&peer, load, time, 0, &mut cost).await?;
     println!("{:.1?} us by request, {:.0?} a second", cost.cpu, cost.rate);
     Ok(())
 }

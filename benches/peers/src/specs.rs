@@ -79,7 +79,8 @@ fn of_columns(datasource: &str, columns: usize, slips: bool) -> String {
 
 /// A batch task with so many fields that Druid would ignore, and little else.
 pub fn with_findings(datasource: &str, count: usize) -> String {
-    let mut spec: Value = serde_json::from_str(&batch(datasource, 2_000, false)).unwrap_or_default();
+    let mut spec: Value =
+        serde_json::from_str(&batch(datasource, 2_000, false)).unwrap_or_default();
     let dimensions: Vec<Value> = (0..10_000)
         .map(|number| {
             let name = format!("attribute_{number}");

@@ -124,11 +124,7 @@ pub async fn read_answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> io::Re
 }
 
 /// Reads chunks from `at` on to the last one; gives the bytes in them.
-async fn read_chunks(
-    stream: &mut TcpStream,
-    buffer: &mut Vec<u8>,
-    at: usize,
-) -> io::Result<usize> {
+async fn read_chunks(stream: &mut TcpStream, buffer: &mut Vec<u8>, at: usize) -> io::Result<usize> {
     let mut total = 0;
     // Bytes of the chunk, with the line end behind it, that are still to come.
     let mut left = 0;

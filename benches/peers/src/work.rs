@@ -15,7 +15,9 @@ pub const TASKS: usize = 5_000;
 pub const LOG: usize = 20 << 20;
 
 /// One kind of request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Work {
     /// `GET` of a task's status, each of another task.
@@ -100,7 +102,8 @@ pub struct Request {
     pub bytes: Vec<u8>,
     /// Where the number stands.
     slot: Option<usize>,
-    number: u64,
+    /// So many numbers there are.
+    pub numbers: u64,
 }
 
 impl Request {
@@ -125,15 +128,14 @@ impl Request {
         Request {
             slot: text.find(SLOT),
             bytes: text.into_bytes(),
-            number: 0,
+            numbers: NUMBERS,
         }
     }
 
     /// Makes it the request with this number.
     pub fn number(&mut self, number: u64) {
-        self.number = number;
         let Some(slot) = self.slot else { return };
-        let digits = format!("{}", 1_000_000_000 + number % NUMBERS);
+        let digits = format!("{}", 1_000_000_000 + number % self.numbers);
         if let Some(place) = self.bytes.get_mut(slot..slot + SLOT.len()) {
             place.copy_from_slice(digits.as_bytes());
         }

@@ -6,6 +6,8 @@
 
 mod rejection;
 
+use std::borrow::Cow;
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -57,6 +59,13 @@ pub struct Refusal {
     pub code: &'static str,
     /// Its `errorMessage`.
     pub message: String,
+}
+
+impl Refusal {
+    /// The body of the answer to a rejection, as a client gets it.
+    pub fn body(rejection: Rejection, request_id: &str) -> Bytes {
+        Problem::from(rejection).write(request_id, false).body
+    }
 }
 
 impl From<Rejection> for Refusal {
@@ -331,21 +340,23 @@ pub(super) fn rate_limit_fields(
     remaining: u32,
     reset: Duration,
 ) -> (String, String) {
-    let name: String = rule
-        .name
-        .chars()
-        .filter(|c| (c.is_ascii_graphic() || *c == ' ') && *c != '"' && *c != '\\')
-        .collect();
+    let stays = |c: char| (c.is_ascii_graphic() || c == ' ') && c != '"' && c != '\\';
+    let name: Cow<'_, str> = match rule.name.chars().all(stays) {
+        true => Cow::Borrowed(&rule.name),
+        false => rule.name.chars().filter(|c| stays(*c)).collect(),
+    };
     let window = seconds(numbers.fills_in());
     let unit = match rule.cost {
         // The unit that is meant without one.
         Cost::Request => "",
         Cost::Slots => ";qu=\"slots\"",
     };
-    (
-        format!("\"{name}\";q={};w={window}{unit}", numbers.burst),
-        format!("\"{name}\";r={remaining};t={}", seconds(reset)),
-    )
+    let mut policy = String::with_capacity(name.len() + 48);
+    let mut state = String::with_capacity(name.len() + 32);
+    // A string takes what it is given.
+    let _ = write!(policy, "\"{name}\";q={};w={window}{unit}", numbers.burst);
+    let _ = write!(state, "\"{name}\";r={remaining};t={}", seconds(reset));
+    (policy, state)
 }
 
 fn sentence(text: &str) -> String {

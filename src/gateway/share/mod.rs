@@ -220,8 +220,7 @@ impl Share {
                     return Read::of(Ok(read.clone()), Trail::default(), by);
                 }
                 // Another's place in the queue is not this one's.
-                Ok(_)
-                | Err(Failure::TooLarge | Failure::NoMemory | Failure::Overloaded { .. }) => {
+                Ok(_) | Err(Failure::TooLarge | Failure::NoMemory | Failure::Overloaded { .. }) => {
                     return Read::alone(Trail::default());
                 }
                 Err(failure) => {
@@ -236,7 +235,11 @@ impl Share {
     }
 
     /// Finds the question, or begins it; `None`: it is not to be shared.
-    fn ask(self: &Arc<Self>, question: &Question<'_>, generation: &Generation) -> Option<Asked<'_>> {
+    fn ask(
+        self: &Arc<Self>,
+        question: &Question<'_>,
+        generation: &Generation,
+    ) -> Option<Asked<'_>> {
         let now = Instant::now();
         let number = generation.snapshot.generation;
         let reader = Reader {
@@ -310,7 +313,10 @@ impl Place<'_> {
         };
         // First of all: nobody who comes from now on is given what is only for those who wait.
         let now = Instant::now();
-        let must_sweep = self.share.table().end(&self.target, self.number, ended, now);
+        let must_sweep = self
+            .share
+            .table()
+            .end(&self.target, self.number, ended, now);
         let told = Arc::new(Told { read, trail });
         self.ticket.tell(Some(told.clone()));
         if must_sweep {
@@ -350,7 +356,7 @@ impl Read {
 
 /// Compressed although nobody asked for that: it cannot be reduced.
 fn is_encoded(read: &Whole) -> bool {
-    let headers = &read.head.fields.headers;
+    let headers = &read.head.headers;
     headers.contains_key(header::CONTENT_ENCODING)
 }
 

@@ -159,7 +159,13 @@ impl<T: Clone> Table<T> {
 
     /// A question has ended. Tells whether somebody must [`sweep`](Table::sweep) from now on: one
     /// who does, does until there is nothing left to sweep.
-    pub(super) fn end(&mut self, target: &Arc<str>, number: u64, ended: Ended, now: Instant) -> bool {
+    pub(super) fn end(
+        &mut self,
+        target: &Arc<str>,
+        number: u64,
+        ended: Ended,
+        now: Instant,
+    ) -> bool {
         let left = self.bounds.bytes - self.bytes;
         // A newer one may have taken its place.
         let entry = self.entries.get_mut(target);

@@ -4,8 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::caller::Principal;
-use crate::druid::DataSourcePattern;
-use crate::quota::{Facts, LiveQuota, Per};
+use crate::druid::{DataSource, DataSourcePattern};
+use crate::quota::{Cost, Facts, Holds, LiveQuota, Per};
 use crate::route::{Action, Operation};
 
 struct Rig {
@@ -222,7 +222,7 @@ fn slots_are_those_declared_or_those_seen() {
 #[test]
 fn a_role_is_counted_by_its_datasources() {
     let rig = Rig::new();
-    let roles = vec![("writer".into(), patterns(&["wiki*"]))];
+    let roles = [("writer".into(), patterns(&["wiki*"]))].into();
     let three = quota(Per::Role(roles), Cost::Request, 3);
     rig.list(&[
         listed("a", "a", "wiki_a"),
@@ -231,7 +231,7 @@ fn a_role_is_counted_by_its_datasources() {
     ]);
     assert_eq!(rig.room(&three, "wiki_c"), 1);
     let others = quota(
-        Per::Role(vec![("other".into(), Vec::new())]),
+        Per::Role([("other".into(), Vec::new())].into()),
         Cost::Request,
         1,
     );
@@ -366,7 +366,7 @@ proptest! {
         let quotas: Vec<Arc<LiveQuota>> = [Cost::Request, Cost::Slots]
             .into_iter()
             .flat_map(|count| {
-                let roles = || Per::Role(vec![("writer".into(), patterns(&["wiki*"]))]);
+                let roles = || Per::Role([("writer".into(), patterns(&["wiki*"]))].into());
                 [Per::All, Per::DataSource, roles()].map(|per| quota(per, count, 1_000_000))
             })
             .chain([Arc::new(LiveQuota {
