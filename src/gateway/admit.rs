@@ -163,8 +163,11 @@ impl Gateway {
             unavailable_is_an_answer: false,
             // What it says is remembered anyway, if it says it well.
             reuse: Duration::ZERO,
-            // It may be the very thing that is read.
-            keep: generation.settings.reuse_reads,
+            // Of a task it may be the very thing that is read; specs are not shared.
+            keep: match subject {
+                Subject::Task(_) => generation.settings.reuse_reads,
+                _ => Duration::ZERO,
+            },
             principal: None,
             turn,
         };

@@ -118,7 +118,8 @@ impl Reply {
         length: Length,
         http_10: bool,
     ) -> pingora::Result<ResponseHeader> {
-        // Names go out in title case, as Druid writes them.
+        // Without a second map for the case of names: Pingora writes those that it knows in title
+        // case and all others in small letters.
         let mut built = ResponseHeader::build_no_case(self.status, Some(self.fields.len() + 4))?;
         for (name, value) in self.fields {
             built.append_header(name, value)?;

@@ -238,7 +238,7 @@ impl Overlords {
         node: &Node,
         request: &Request,
     ) -> Result<Box<RequestHeader>, Box<pingora::Error>> {
-        // Pingora writes names in title case by itself.
+        // Without a map for the case of names: Pingora writes those that it knows in title case.
         let mut head = RequestHeader::build_no_case(
             request.method.clone(),
             request.target.as_bytes(),

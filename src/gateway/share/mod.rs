@@ -2,8 +2,8 @@
 //!
 //! A question is asked by the first read that has it, with the gateway's account and nothing of any
 //! client's header: its answer is everybody's. What each client is given of it is his own: it is
-//! reduced for him as if it had been asked for him. Should that read end without an answer, those
-//! who waited for it ask alone.
+//! reduced for him as if it had been asked for him. Should that read end without an answer, one of
+//! those who waited asks in its place.
 //!
 //! An answer serves the reads that wait for it, and for the configured moment those that come
 //! later; [`table`] says to whom it must not be given because he, or the task, has changed
@@ -39,9 +39,6 @@ const BOUNDS: Bounds = Bounds {
     bytes: 32 << 20,
     actors: 4_096,
 };
-
-/// Answers are dropped this often at most.
-const SWEEP: Duration = Duration::from_millis(50);
 
 /// So many questions of others a read waits for, one after the other, when they fail.
 const MOST_WAITS: usize = 3;
@@ -213,7 +210,12 @@ impl Share {
                 return Read::of(Err(failure), Trail::default(), by);
             };
             let Some(told) = told else {
-                return Read::alone(Trail::default());
+                // Who asked has gone without an answer: one of those who waited asks in his place.
+                waits += 1;
+                match waits < MOST_WAITS {
+                    true => continue,
+                    false => return Read::alone(Trail::default()),
+                }
             };
             match &told.read {
                 Ok(read) if !is_encoded(read) => {
@@ -272,7 +274,7 @@ impl Share {
             let Some(due) = self.table().sweep(Instant::now()) else {
                 return;
             };
-            sleep_until(due.max(Instant::now() + SWEEP)).await;
+            sleep_until(due).await;
         }
     }
 

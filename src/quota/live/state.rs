@@ -290,11 +290,11 @@ impl State {
 
     /// What an admission counts in a draw, less what lives of it.
     fn level(&self, draw: &LiveDraw, occupies: &Occupies) -> u32 {
-        let own = match occupies.of(draw.quota.count) {
+        match occupies.of(draw.quota.count) {
+            // All that may live, whatever does: anybody may name its tasks' group.
             UNTOLD => draw.most,
-            told => told,
-        };
-        own.saturating_sub(self.supervised_by(occupies))
+            told => told.saturating_sub(self.supervised_by(occupies)),
+        }
     }
 
     /// Live tasks of the supervisor that a submission replaces: Druid groups them by its id.
