@@ -280,7 +280,8 @@ pub async fn busy(
 }
 
 async fn memory(peer: &Peer) -> io::Result<Memory> {
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    // What a login took (argon2id: 19 MiB, once) has been given back by then.
+    tokio::time::sleep(Duration::from_secs(5)).await;
     let idle = peer.process.memory();
     let clients = load::idle(peer.address, &Work::Status.request(), peer::clients()).await?;
     tokio::time::sleep(Duration::from_secs(1)).await;
