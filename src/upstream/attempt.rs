@@ -89,7 +89,10 @@ pub(super) struct Connected {
 }
 
 /// The nodes at their addresses, looked up now and then: Pingora's own look-up blocks and panics.
-pub(super) struct Addresses(Vec<Mutex<Option<(Arc<HttpPeer>, Instant)>>>);
+pub(super) struct Addresses(Vec<Mutex<Option<Found>>>);
+
+/// A node at its address, and when that was looked up.
+type Found = (Arc<HttpPeer>, Instant);
 
 impl Addresses {
     pub(super) fn new(nodes: usize) -> Addresses {

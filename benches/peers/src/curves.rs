@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::peer::{Kind, Peer, Programs};
+use crate::load;
+use crate::peer::{self, Kind, Peer, Programs};
 use crate::result::Cost;
 use crate::run::{self, Load, Progress};
 use crate::specs;
@@ -23,10 +24,14 @@ pub struct Curve {
     pub points: Vec<(u64, f64)>,
 }
 
+/// Connections, of which so many ask at most.
+const OPEN: &str = "connections that are open, of which at most 64 ask";
+const ASKING: usize = 64;
+
 /// One point: how much, more of overgate's configuration, and the load.
 type Point = (u64, String, Load);
 
-fn load(work: Work, request: Request, connections: usize) -> Load {
+fn asks(work: Work, request: Request, connections: usize) -> Load {
     Load {
         work,
         request,
@@ -67,7 +72,7 @@ fn points() -> Vec<(&'static str, &'static str, Vec<Point>)> {
         (
             body.len() as u64,
             none(),
-            load(Work::Post40k, Request::post(&body), 4),
+            asks(Work::Post40k, Request::post(&body), 4),
         )
     };
     let of_findings = |count: u64| {
@@ -77,27 +82,22 @@ fn points() -> Vec<(&'static str, &'static str, Vec<Point>)> {
         } else {
             Work::Invalid40k
         };
-        (count, none(), load(work, Request::post(&body), 4))
+        (count, none(), asks(work, Request::post(&body), 4))
     };
     let of_datasources = |count: u64| {
         let mut request = Request::post(&specs::batch(&format!("wiki_{SLOT}"), 2_000, false));
         request.numbers = count;
-        (count, none(), load(Work::Post2k, request, 64))
+        (count, none(), asks(Work::Post2k, request, 64))
     };
     let of_connections = |count: u64| {
-        let connections = usize::try_from(count)
-            .unwrap_or(1)
-            .min(crate::peer::clients() - 100);
-        (
-            connections as u64,
-            none(),
-            load(Work::Status, status(), connections),
-        )
+        let connections = usize::try_from(count).unwrap_or(1).min(ASKING);
+        let open = count.min(peer::clients() as u64);
+        (open, none(), asks(Work::Status, status(), connections))
     };
-    let of_configured = |count: u64| (count, configured(count), load(Work::Status, status(), 64));
+    let of_configured = |count: u64| (count, configured(count), asks(Work::Status, status(), 64));
     let of_configured_post = |count: u64| {
         let request = Work::Post2k.request();
-        (count, configured(count), load(Work::Post2k, request, 64))
+        (count, configured(count), asks(Work::Post2k, request, 64))
     };
     let tens = [10, 100, 1_000, 10_000];
     vec![
@@ -129,7 +129,7 @@ fn points() -> Vec<(&'static str, &'static str, Vec<Point>)> {
             [10, 1_000, 100_000, 1_000_000].map(of_datasources).into(),
         ),
         (
-            "connections that ask",
+            OPEN,
             "GET status",
             [1, 10, 100, 1_000, 10_000].map(of_connections).into(),
         ),
@@ -151,8 +151,15 @@ pub async fn run(programs: &Programs, time: Duration) -> io::Result<Vec<Curve>> 
         for (much, more, load) in points {
             progress.step(&format!("{much} {what}, {asked}"));
             let peer = Peer::start(programs, Kind::Overgate, upstream, &more).await?;
+            let idle = match what == OPEN {
+                true => usize::try_from(much).unwrap_or(0),
+                false => 0,
+            };
+            let idle = idle.saturating_sub(load.connections);
+            let idle = load::idle(peer.address, &Work::Status.request(), idle).await?;
             let mut cost = Cost::new(load.work, Kind::Overgate);
             run::measure(&peer, &load, time, 0, &mut cost).await?;
+            drop(idle);
             measured.push((much, cost.cpu.first().copied().unwrap_or(f64::NAN)));
         }
         curves.push(Curve {

@@ -33,8 +33,14 @@ fn beside(results: &Results, work: Work, kind: Kind) -> Option<f64> {
     results.ratio((work, Kind::Overgate), (work, kind))
 }
 
+/// A time that another one is compared with is at least so long, in microseconds: less is not what a
+/// proxy adds but what the machine did meanwhile.
+const LEAST_ADDED: f64 = 20.0;
+
 fn added(results: &Results, work: Work) -> Option<f64> {
-    Some(results.added(work, Kind::Overgate)? / results.added(work, Kind::Nginx)?)
+    let nginx = results.added(work, Kind::Nginx)?;
+    let own = results.added(work, Kind::Overgate)?;
+    (nginx >= LEAST_ADDED && own >= 0.0).then_some(own / nginx)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "numbers of kibibytes")]
