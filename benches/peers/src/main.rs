@@ -162,6 +162,7 @@ fn carry_out(command: Command) -> std::io::Result<ExitCode> {
                 kinds: programs.kinds(),
                 works: Work::ALL.to_vec(),
                 timed: vec![Work::Status, Work::Post2k],
+                tasks: work::NUMBERS,
                 rounds,
                 time: Duration::from_secs(2),
                 memory: true,
@@ -177,6 +178,8 @@ fn carry_out(command: Command) -> std::io::Result<ExitCode> {
                 kinds: vec![Kind::Nginx, Kind::Overgate],
                 works: vec![Work::Status, Work::Post2k, Work::Post40k, Work::Invalid40k],
                 timed: vec![Work::Status],
+                // Known after the first round, which is short.
+                tasks: work::NUMBERS / 2,
                 rounds: 3,
                 time: Duration::from_secs(1),
                 memory: false,

@@ -140,7 +140,7 @@ pub fn circumstances(results: &Results) -> String {
         .iter()
         .flat_map(|cost| cost.foreign.iter().copied());
     format!(
-        "Measured on {} ({} rounds, the `{}` profile) on {} cores of an {} with {:.0} GiB, {}, Linux {}; something else kept {:.2} cores busy in the median.",
+        "Measured on {} ({} rounds, the `{}` profile) on {} cores of an {} with {:.0} GiB, {}, Linux {}; idle clients were {}; something else kept {:.2} cores busy in the median.",
         results.date,
         rounds,
         results.profile,
@@ -149,6 +149,12 @@ pub fn circumstances(results: &Results) -> String {
         machine.memory as f64 / 1_024.0,
         machine.system,
         machine.kernel,
+        results
+            .memory
+            .iter()
+            .map(|memory| memory.clients)
+            .max()
+            .unwrap_or(0),
         median(foreign),
     )
 }

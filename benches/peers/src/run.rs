@@ -23,6 +23,8 @@ pub struct Plan {
     pub works: Vec<Work>,
     /// Whose times on one connection.
     pub timed: Vec<Work>,
+    /// So many tasks are polled in turn.
+    pub tasks: u64,
     /// Rounds.
     pub rounds: u32,
     /// Of one measurement of costs.
@@ -142,6 +144,8 @@ pub async fn run(programs: &Programs, plan: &Plan, profile: &str) -> io::Result<
     let mut times = BTreeMap::new();
     for round in 1..=plan.rounds {
         for work in &plan.works {
+            let mut load = Load::of(*work);
+            load.request.numbers = plan.tasks;
             for peer in &peers {
                 progress.step(&format!(
                     "round {round}: {}, {}",
@@ -151,7 +155,7 @@ pub async fn run(programs: &Programs, plan: &Plan, profile: &str) -> io::Result<
                 let cost = costs
                     .entry((*work, peer.kind))
                     .or_insert_with(|| Cost::new(*work, peer.kind));
-                numbers = measure(peer, &Load::of(*work), plan.time, numbers, cost).await?;
+                numbers = measure(peer, &load, plan.time, numbers, cost).await?;
             }
         }
         for work in &plan.timed {

@@ -93,7 +93,7 @@ pub const SLOT: &str = "1000000000";
 
 /// So many numbers there are. They come again later than overgate gives an answer twice (500 ms)
 /// and sooner than it forgets whose a task is, as with clients that poll their tasks.
-const NUMBERS: u64 = 40_000;
+pub const NUMBERS: u64 = 40_000;
 
 /// A request's bytes.
 #[derive(Debug, Clone)]
