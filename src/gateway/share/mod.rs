@@ -377,3 +377,32 @@ fn alike(failure: &Failure) -> Failure {
         Failure::NoMemory => Failure::NoMemory,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::timeout;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_waits_is_told_when_a_read_ends_without_an_answer() {
+        let share = Share::new(&Memory::new(1 << 20));
+        let target: Arc<str> = "/t".into();
+        let ticket = Ticket::default();
+        let now = Instant::now();
+        let number = share.table().begin(&target, 1, ticket.clone(), now);
+        let place = Place {
+            share: &share,
+            target: target.clone(),
+            number: number.expect("room"),
+            ticket: ticket.clone(),
+        };
+        let mut waits = std::pin::pin!(ticket.told());
+        assert!(timeout(Duration::ZERO, &mut waits).await.is_err());
+        drop(place);
+        let told = timeout(Duration::from_secs(10), waits).await;
+        assert!(told.expect("woken").is_none());
+        let again = share.table().begin(&target, 1, Ticket::default(), now);
+        assert!(again > number, "somebody else may ask");
+    }
+}
