@@ -4,13 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use pingora::protocols::http::v1::client::HttpSession;
-use pingora::upstreams::peer::HttpPeer;
 use tokio::time::{Instant, timeout_at};
 
-use super::attempt::Head;
+use super::attempt::Line;
 use super::exchange::Whole;
 use super::flow::Seat;
+use super::wire::{Connection, Head, WireError};
 use super::{Held, Memory, NoMemory, Overlords};
 
 /// An answer that is read whole takes a buffer that doubles as it grows, and as much again when it
@@ -31,7 +30,7 @@ const AHEAD_TIME: Duration = Duration::from_secs(1);
 pub enum ReadError {
     /// The node closed the connection or paused too long.
     #[error("the Overlord's answer was cut")]
-    Cut(#[source] Box<pingora::Error>),
+    Cut(#[source] WireError),
     /// Longer than the reader wants.
     #[error("the Overlord's answer is larger than {limit} bytes")]
     TooLarge {
@@ -49,10 +48,10 @@ pub struct Answer {
     /// Status and headers.
     pub head: Head,
     pub(super) first: Option<Bytes>,
-    pub(super) session: Option<HttpSession>,
-    pub(super) peer: Arc<HttpPeer>,
+    /// Until the body's end.
+    pub(super) connection: Option<Connection>,
+    pub(super) line: Line,
     pub(super) overlords: Arc<Overlords>,
-    pub(super) whole_request_written: bool,
     pub(super) held: Held,
     /// Until the answer has begun; then who reads it slowly keeps nobody waiting.
     pub(super) seat: Option<Seat>,
@@ -92,7 +91,7 @@ impl Answer {
         let mut length = first.len();
         let mut pieces = vec![first];
         while length < AHEAD {
-            // Reading can be broken off and goes on where it was (Pingora's `body.rs` says so).
+            // Reading can be broken off and goes on where it was.
             match timeout_at(soon, self.read()).await {
                 Ok(Ok(Some(piece))) => {
                     length += piece.len();
@@ -129,27 +128,17 @@ impl Answer {
     }
 
     async fn read(&mut self) -> Result<Option<Bytes>, ReadError> {
-        let Some(session) = self.session.as_mut() else {
+        let Some(connection) = self.connection.as_mut() else {
             return Ok(None);
         };
-        loop {
-            match session.read_body_bytes().await {
-                Ok(Some(chunk)) if chunk.is_empty() => {}
-                Ok(Some(chunk)) => return Ok(Some(chunk)),
-                Ok(None) => break,
-                Err(error) => return Err(ReadError::Cut(error)),
-            }
-        }
-        if let Some(session) = self.session.take()
-            && self.whole_request_written
+        let pause = self.overlords.settings.read_timeout;
+        let piece = connection.piece(pause).await.map_err(ReadError::Cut)?;
+        if piece.is_none()
+            && let Some(connection) = self.connection.take()
         {
-            let idle = Some(self.overlords.settings.idle_timeout);
-            self.overlords
-                .connector
-                .release_http_session(session, &*self.peer, idle)
-                .await;
+            self.overlords.give_back(self.line, connection);
         }
-        Ok(None)
+        Ok(piece)
     }
 
     /// Reads the rest of the body, up to `limit` bytes.
@@ -161,7 +150,11 @@ impl Answer {
     }
 
     async fn gather(&mut self, limit: usize, memory: Option<&Memory>) -> Result<Bytes, ReadError> {
-        let mut whole = BytesMut::new();
+        let left = self.connection.as_ref().and_then(Connection::left);
+        let expected = left.map_or(0, |left| {
+            usize::try_from(left).map_or(FREE, |left| left.min(FREE))
+        });
+        let mut whole = BytesMut::with_capacity(expected);
         while let Some(chunk) = self.chunk().await? {
             if whole.len() + chunk.len() > limit {
                 return Err(ReadError::TooLarge { limit });

@@ -1,24 +1,20 @@
-//! One request to one node over Pingora's connector, and its answer.
+//! One request to one node, and the beginning of its answer.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use pingora::http::RequestHeader;
-use pingora::protocols::http::v1::client::HttpSession;
+use http::{HeaderName, HeaderValue, Method};
 use pingora::upstreams::peer::HttpPeer;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::answer::Answer;
+use super::wire::{Connection, Malformed, WireError, request_head};
 use super::{Held, Node, Overlords};
 
 /// A node's name is looked up again after this time.
 const ADDRESS_LIFETIME: Duration = Duration::from_secs(30);
-
-/// What a node takes within the write timeout.
-const PIECE: usize = 64 * 1024;
 
 /// A request as it goes upstream, whole.
 #[derive(Debug, Clone)]
@@ -55,67 +51,73 @@ impl Request {
     }
 }
 
-/// Status and headers of an answer.
-#[derive(Debug, Clone)]
-pub struct Head {
-    /// The status.
-    pub status: StatusCode,
-    /// All its fields.
-    pub headers: HeaderMap,
-}
-
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum SendError {
     /// Nothing of the request can have arrived.
     #[error("cannot connect to the Overlord")]
-    NotSent(#[source] Box<pingora::Error>),
+    NotSent(#[source] Unsent),
     /// The node's name has no address.
     #[error("cannot look up the Overlord's name")]
     NotFound(#[source] std::io::Error),
     /// The request may have arrived; the answer did not.
     #[error("the Overlord closed the connection before it had answered")]
-    Cut(#[source] Box<pingora::Error>),
+    Cut(#[source] WireError),
     /// The request may have arrived; no answer in time.
     #[error("the Overlord did not answer in time")]
     Late,
 }
 
-/// A connection on which nothing of a request has been sent yet.
-pub(super) struct Connected {
-    session: HttpSession,
-    peer: Arc<HttpPeer>,
-    index: usize,
+/// Why a request could not be sent.
+#[derive(Debug, thiserror::Error)]
+pub enum Unsent {
+    /// There is no connection.
+    #[error(transparent)]
+    Connect(Box<pingora::Error>),
+    /// There was none by the deadline.
+    #[error("there was no connection by the deadline")]
+    Late,
+    /// It is none that could be written.
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
 }
 
-/// The nodes at their addresses, looked up now and then: Pingora's own look-up blocks and panics.
+/// A connection on which nothing of a request has been sent yet.
+pub(super) struct Connected {
+    connection: Connection,
+    line: Line,
+}
+
+/// Which node a connection leads to, and where that was.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Line {
+    index: usize,
+    address: SocketAddr,
+}
+
+/// The nodes' addresses, looked up now and then: Pingora's own look-up blocks and panics.
 pub(super) struct Addresses(Vec<Mutex<Option<Found>>>);
 
-/// A node at its address, and when that was looked up.
-type Found = (Arc<HttpPeer>, Instant);
+/// A node's address, and when it was looked up.
+type Found = (SocketAddr, Instant);
 
 impl Addresses {
     pub(super) fn new(nodes: usize) -> Addresses {
         Addresses(std::iter::repeat_with(Mutex::default).take(nodes).collect())
     }
 
-    /// The node, if its address was looked up a moment ago.
-    fn known(&self, index: usize) -> Option<Arc<HttpPeer>> {
+    /// The address, if it was looked up a moment ago.
+    fn known(&self, index: usize) -> Option<SocketAddr> {
         let slot = self.0.get(index)?;
-        let known = slot.lock().unwrap_or_else(PoisonError::into_inner);
-        let (peer, at) = known.as_ref()?;
-        (at.elapsed() < ADDRESS_LIFETIME).then(|| peer.clone())
+        let known = *slot.lock().unwrap_or_else(PoisonError::into_inner);
+        let (address, at) = known?;
+        (at.elapsed() < ADDRESS_LIFETIME).then_some(address)
     }
 
-    fn learn(&self, index: usize, peer: Arc<HttpPeer>) {
+    fn learn(&self, index: usize, found: Option<SocketAddr>) {
         if let Some(slot) = self.0.get(index) {
-            *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some((peer, Instant::now()));
-        }
-    }
-
-    fn forget(&self, index: usize) {
-        if let Some(slot) = self.0.get(index) {
-            *slot.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+            *slot = found.map(|address| (address, Instant::now()));
         }
     }
 }
@@ -126,25 +128,17 @@ impl Overlords {
         node.ok_or_else(|| SendError::NotFound(std::io::Error::other("there is no such node")))
     }
 
-    async fn peer(&self, index: usize) -> Result<Arc<HttpPeer>, SendError> {
+    async fn address(&self, index: usize) -> Result<SocketAddr, SendError> {
         if let Some(known) = self.addresses.known(index) {
             return Ok(known);
         }
         let node = self.node(index)?;
-        let address = timeout(self.settings.connect_timeout, address(node))
+        let address = timeout(self.settings.connect_timeout, look_up(node))
             .await
             .unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut)))
             .map_err(SendError::NotFound)?;
-        let name = self.trust.server_name(&node.host).to_owned();
-        let mut peer = HttpPeer::new(address, node.tls, name);
-        peer.options.connection_timeout = Some(self.settings.connect_timeout);
-        peer.options.total_connection_timeout = Some(self.settings.connect_timeout);
-        peer.options.read_timeout = Some(self.settings.response_timeout);
-        peer.options.write_timeout = Some(self.settings.write_timeout);
-        peer.options.idle_timeout = Some(self.settings.idle_timeout);
-        let peer = Arc::new(peer);
-        self.addresses.learn(index, peer.clone());
-        Ok(peer)
+        self.addresses.learn(index, Some(address));
+        Ok(address)
     }
 
     /// A connection to a node, from the pool or a new one, until `deadline` at most.
@@ -156,29 +150,40 @@ impl Overlords {
         index: usize,
         deadline: Instant,
     ) -> Result<Connected, SendError> {
-        let connecting = async {
-            let peer = self.peer(index).await?;
-            let session = match self.connector.reused_http_session(&*peer).await {
-                Some(session) => session,
-                // Rare, and large: a handshake has its place elsewhere than in every exchange.
-                None => match Box::pin(self.connector.get_http_session(&*peer)).await {
-                    Ok((session, _reused)) => session,
+        if let Some(address) = self.addresses.known(index)
+            && let Some(connection) = self.pool.take(index, address)
+        {
+            let line = Line { index, address };
+            return Ok(Connected { connection, line });
+        }
+        // Rare, and large: a handshake has its place elsewhere than in every exchange.
+        timeout_at(deadline, Box::pin(self.open(index)))
+            .await
+            .unwrap_or(Err(SendError::NotSent(Unsent::Late)))
+    }
+
+    async fn open(&self, index: usize) -> Result<Connected, SendError> {
+        let address = self.address(index).await?;
+        let node = self.node(index)?;
+        // It was just looked up, and one may wait there.
+        let connection = match self.pool.take(index, address) {
+            Some(connection) => connection,
+            None => {
+                let name = self.trust.server_name(&node.host).to_owned();
+                let mut peer = HttpPeer::new(address, node.tls, name);
+                peer.options.connection_timeout = Some(self.settings.connect_timeout);
+                peer.options.total_connection_timeout = Some(self.settings.connect_timeout);
+                match self.connector.new_stream(&peer).await {
+                    Ok(stream) => Connection::new(stream),
                     Err(error) => {
-                        self.addresses.forget(index);
-                        return Err(SendError::NotSent(error));
+                        self.addresses.learn(index, None);
+                        return Err(SendError::NotSent(Unsent::Connect(error)));
                     }
-                },
-            };
-            Ok(Connected {
-                session,
-                peer,
-                index,
-            })
+                }
+            }
         };
-        timeout_at(deadline, connecting).await.unwrap_or_else(|_| {
-            let late = pingora::Error::new(pingora::ErrorType::ConnectTimedout);
-            Err(SendError::NotSent(late))
-        })
+        let line = Line { index, address };
+        Ok(Connected { connection, line })
     }
 
     /// Sends `request` on a connection and waits for the answer's header, until `deadline` at most.
@@ -192,122 +197,46 @@ impl Overlords {
         deadline: Instant,
     ) -> Result<Answer, SendError> {
         let Connected {
-            mut session,
-            peer,
-            index,
+            mut connection,
+            line,
         } = connected;
-        let node = self.node(index)?;
-        let wanted = self
-            .request_header(node, request)
-            .map_err(SendError::NotSent)?;
-        // The connector leaves PeerOptions' timeouts to Pingora's proxy, which is not used here.
-        session.write_timeout = Some(self.settings.write_timeout);
-        session.read_timeout = Some(self.settings.response_timeout);
-        let exchange = write_and_wait(&mut session, wanted, request.body.clone());
-        let wrote = match timeout_at(deadline, exchange).await {
-            Ok(Ok(wrote)) => wrote,
-            Ok(Err(error)) if matches!(error.etype(), pingora::ErrorType::ReadTimedout) => {
-                return Err(SendError::Late);
-            }
-            Ok(Err(error)) => return Err(SendError::Cut(error)),
-            Err(_) => return Err(SendError::Late),
-        };
-        session.read_timeout = Some(self.settings.read_timeout);
-        let head = match session.resp_header() {
-            Some(head) => Head {
-                status: head.status,
-                headers: head.headers.clone(),
-            },
-            None => {
-                return Err(SendError::Cut(pingora::Error::new(
-                    pingora::ErrorType::ReadError,
-                )));
-            }
+        let settings = &self.settings;
+        let node = self.node(line.index)?;
+        let head = request_head(request, &node.authority(), settings.authorization.as_ref())
+            .map_err(|malformed| SendError::NotSent(malformed.into()))?;
+        let body = request.body.clone().unwrap_or_default();
+        let writing = connection.write(head, body, settings.write_timeout);
+        let wrote = timeout_at(deadline, writing).await;
+        let wrote = wrote.map_err(|_| SendError::Late)?;
+        // A failed write is not yet a failed exchange: Druid may have answered and hung up.
+        let until = deadline.min(Instant::now() + settings.response_timeout);
+        let head = match (connection.read_head(until).await, wrote) {
+            (Ok(head), _) => head,
+            (Err(_), Err(error)) => return Err(SendError::Cut(error)),
+            (Err(WireError::Silent), Ok(())) => return Err(SendError::Late),
+            (Err(error), Ok(())) => return Err(SendError::Cut(error)),
         };
         Ok(Answer {
             head,
             first: None,
-            session: Some(session),
-            peer,
+            connection: Some(connection),
+            line,
             overlords: self.clone(),
-            whole_request_written: wrote,
             held: Held::default(),
             seat: None,
         })
     }
 
-    fn request_header(
-        &self,
-        node: &Node,
-        request: &Request,
-    ) -> Result<Box<RequestHeader>, Box<pingora::Error>> {
-        // Without a map for the case of names: Pingora writes those that it knows in title case.
-        let mut head = RequestHeader::build_no_case(
-            request.method.clone(),
-            request.target.as_bytes(),
-            Some(request.headers.len() + 5),
-        )?;
-        head.insert_header(header::HOST, node.authority())?;
-        if let Some(authorization) = &self.settings.authorization {
-            head.insert_header(header::AUTHORIZATION, authorization.clone())?;
-        }
-        for (name, value) in &request.headers {
-            head.append_header(name.clone(), value.clone())?;
-        }
-        if let Some(body) = &request.body {
-            head.insert_header(header::CONTENT_TYPE, "application/json")?;
-            head.insert_header(header::CONTENT_LENGTH, body.len())?;
-        } else if request.method != Method::GET {
-            // Without it Pingora would write no framing at all, and Jetty would read on.
-            head.insert_header(header::CONTENT_LENGTH, 0)?;
-        }
-        Ok(Box::new(head))
+    /// An answer was read to its end: its connection may serve another request.
+    pub(super) fn give_back(&self, line: Line, connection: Connection) {
+        let Line { index, address } = line;
+        self.pool.give(index, address, connection);
     }
 }
 
-async fn address(node: &Node) -> std::io::Result<SocketAddr> {
+async fn look_up(node: &Node) -> std::io::Result<SocketAddr> {
     let mut found = tokio::net::lookup_host((node.host.as_str(), node.port)).await?;
     found
         .next()
         .ok_or_else(|| std::io::Error::other("the name has no address"))
-}
-
-/// Writes the request and reads on to the final header; tells whether all of it was written.
-async fn write_and_wait(
-    session: &mut HttpSession,
-    head: Box<RequestHeader>,
-    body: Option<Bytes>,
-) -> Result<bool, Box<pingora::Error>> {
-    session.write_request_header(head).await?;
-    let wrote = match body {
-        Some(body) => match write_pieces(session, body).await {
-            Ok(()) => session.finish_body().await.map(drop),
-            failed => failed,
-        },
-        None => session.finish_body().await.map(drop),
-    };
-    loop {
-        // A failed write is not yet a failed exchange: Druid may have answered and hung up.
-        if let Err(error) = session.read_response().await {
-            return Err(wrote.err().unwrap_or(error));
-        }
-        if session
-            .resp_header()
-            .is_some_and(|head| !head.status.is_informational())
-        {
-            return Ok(wrote.is_ok());
-        }
-    }
-}
-
-/// Pingora's timeout is for a whole call, ours for a piece: a slow node takes a large body too.
-async fn write_pieces(
-    session: &mut HttpSession,
-    mut body: Bytes,
-) -> Result<(), Box<pingora::Error>> {
-    while body.len() > PIECE {
-        let piece = body.split_to(PIECE);
-        session.write_body(&piece).await?;
-    }
-    session.write_body(&body).await.map(drop)
 }

@@ -15,8 +15,9 @@ use jiff::Timestamp;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::answer::{Answer, ReadError};
-use super::attempt::{Head, Request, SendError};
+use super::attempt::{Request, SendError};
 use super::flow::{Overload, Seat, Turn};
+use super::wire::Head;
 use super::{Held, Memory, Overlords};
 
 /// Requests that waited for a leader come back spread over this time.

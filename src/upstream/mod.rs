@@ -11,9 +11,10 @@ mod owner;
 mod probe;
 mod stored;
 mod trust;
+mod wire;
 
 pub use answer::{Answer, ReadError};
-pub use attempt::{Head, Request, SendError};
+pub use attempt::{Request, SendError, Unsent};
 pub use exchange::{Failure, Plan, Trail, Whole};
 pub use flow::{Load, Turn};
 pub use leader::{LeaderView, NodeState};
@@ -22,13 +23,17 @@ pub use memory::{Held, Memory, NoMemory};
 pub use owner::{Owners, spec_of, status_of};
 pub use stored::{Submission, Submitted};
 pub use trust::{TlsSettings, Trust, TrustError};
+pub use wire::{Head, Malformed, WireError};
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::HeaderValue;
-use pingora::connectors::http::v1::Connector;
+use pingora::connectors::TransportConnector;
 use tokio::sync::{Notify, watch};
+
+/// Connections to one node that are kept while nobody uses them.
+const POOL_SIZE: usize = 128;
 
 /// How to reach the Overlords.
 #[derive(Debug, Clone)]
@@ -85,7 +90,8 @@ impl Node {
 /// The configured Overlords: a handle that everybody shares.
 pub struct Overlords {
     settings: Settings,
-    connector: Connector,
+    connector: TransportConnector,
+    pool: wire::Pool,
     trust: Trust,
     addresses: attempt::Addresses,
     view: watch::Sender<LeaderView>,
@@ -106,6 +112,7 @@ impl Overlords {
         let nodes = settings.nodes.len();
         Ok(Arc::new(Overlords {
             connector: trust.connector()?,
+            pool: wire::Pool::new(nodes, POOL_SIZE, settings.idle_timeout),
             trust,
             addresses: attempt::Addresses::new(nodes),
             view: watch::Sender::new(LeaderView::new(nodes)),

@@ -39,6 +39,7 @@ impl Overlords {
     async fn probe_node(self: Arc<Self>, index: usize) {
         let mut told = String::new();
         loop {
+            self.pool.sweep(index);
             let state = match self.sight(index).await {
                 Ok(state) => {
                     told.clear();

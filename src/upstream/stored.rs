@@ -14,8 +14,9 @@ use tokio::time::{Instant, timeout_at};
 
 use super::Overlords;
 use super::answer::ReadError;
-use super::attempt::{Head, Request};
+use super::attempt::Request;
 use super::exchange::{Failure, Miss, Plan, Trail, Whole};
+use super::wire::Head;
 use crate::druid::{DataSource, TaskId};
 use crate::route::encode_segment;
 

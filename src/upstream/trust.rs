@@ -3,15 +3,11 @@
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use pingora::connectors::ConnectorOptions;
-use pingora::connectors::http::v1::Connector;
+use pingora::connectors::{ConnectorOptions, TransportConnector};
 use rustls::crypto::ring;
 use sha2::{Digest as _, Sha256};
 
 use crate::certificate::{self, Chain, Files, Unusable};
-
-/// Upstream connections that are kept, in all.
-const POOL_SIZE: usize = 128;
 
 /// A file of certificates is at most this long.
 const LARGEST: u64 = 1 << 20;
@@ -100,26 +96,30 @@ impl Trust {
     ///
     /// # Errors
     /// [`TrustError`]
-    pub(super) fn connector(&self) -> Result<Connector, TrustError> {
+    pub(super) fn connector(&self) -> Result<TransportConnector, TrustError> {
         let text = |path: &Path| {
             let text = path.to_str().map(str::to_owned);
             text.ok_or_else(|| unusable(path, Reason::Name))
         };
-        let mut options = ConnectorOptions::new(POOL_SIZE);
+        // Connections that wait are in a pool of our own.
+        let mut options = ConnectorOptions::new(0);
         options.ca_file = self.settings.ca.as_deref().map(text).transpose()?;
         if let Some((certificate, key)) = &self.settings.certificate {
             options.cert_key_file = Some((text(certificate)?, text(key)?));
         }
         // On a thread of its own: it reads the files again, and panics if they are bad by now.
-        std::thread::scope(|scope| scope.spawn(|| Connector::new(Some(options))).join()).map_err(
-            |_| {
-                let path = self.settings.ca.as_deref();
-                unusable(
-                    path.unwrap_or(Path::new("the system's store")),
-                    Reason::Pingora,
-                )
-            },
-        )
+        std::thread::scope(|scope| {
+            scope
+                .spawn(|| TransportConnector::new(Some(options)))
+                .join()
+        })
+        .map_err(|_| {
+            let path = self.settings.ca.as_deref();
+            unusable(
+                path.unwrap_or(Path::new("the system's store")),
+                Reason::Pingora,
+            )
+        })
     }
 }
 
