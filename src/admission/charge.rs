@@ -10,7 +10,9 @@ use crate::caller::Principal;
 use crate::druid::DataSource;
 use crate::finding::Finding;
 use crate::policy::Permit;
-use crate::quota::{Charge, Draw, Facts, Holds, LiveDraw, Occupies, Over, OverQuota, Said, Share};
+use crate::quota::{
+    Charge, Draw, Facts, Holds, LiveDraw, Occupies, Over, OverQuota, RateLimit, Said, Share,
+};
 use crate::route::{Action, Endpoint, SpecKind};
 use crate::spec::{Spec, SpecId};
 
@@ -97,7 +99,7 @@ impl Known {
         if !covering.iter().all(|rule| rule.is_early()) {
             return Vec::new();
         }
-        self.draws(role, &[], None, Some(1))
+        self.drawn(&covering, &self.facts(role, &[], None, Some(1)))
     }
 
     fn draws(
@@ -109,9 +111,15 @@ impl Known {
     ) -> Vec<Draw> {
         let facts = self.facts(role, datasources, task_type, slots);
         let roles = self.principal.roles();
-        let rules = self.snapshot.rate_limits.covering(facts.action, roles);
-        let draws = rules.into_iter().flat_map(|rule| rule.draws(&facts));
-        let mut draws: Vec<Draw> = draws.collect();
+        let covering = self.snapshot.rate_limits.covering(facts.action, roles);
+        self.drawn(&covering, &facts)
+    }
+
+    fn drawn(&self, rules: &[&Arc<RateLimit>], facts: &Facts<'_>) -> Vec<Draw> {
+        let mut draws = Vec::with_capacity(rules.len());
+        for rule in rules {
+            draws.extend(rule.draws(facts));
+        }
         if self.snapshot.enforcement == Enforcement::Audit {
             for draw in &mut draws {
                 draw.holds = Holds::Audited;

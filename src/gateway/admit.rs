@@ -95,7 +95,7 @@ impl Gateway {
                                 .await
                         }
                     };
-                    record.upstream(trail, generation.overlords.nodes(), begun.elapsed());
+                    record.upstream(trail, &generation.overlords, begun.elapsed());
                     asked = Some(Asked {
                         subject,
                         turn,
@@ -236,7 +236,7 @@ async fn level(generation: &Generation, asked: &Asked, record: &mut Record<'_>) 
             ..
         } = asked;
         let _known = owner(generation, subject, true, *turn, *deadline, &mut trail).await;
-        record.upstream(trail, generation.overlords.nodes(), begun.elapsed());
+        record.upstream(trail, &generation.overlords, begun.elapsed());
     }
     even(asked.begun, asked.deadline).await;
 }

@@ -6,13 +6,13 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use pingora::http::ResponseHeader;
 use pingora::protocols::http::ServerSession;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use super::exchange::{Gateway, Record};
 use super::problem::{Fate, Problem};
 use crate::finding::{Finding, Severity};
 use crate::listener::Phase;
-use crate::upstream::Head;
+use crate::upstream::{Head, within};
 
 /// After a refusal with an unread body so much of it is read and dropped, lest a reset takes the
 /// answer with it.
@@ -173,8 +173,8 @@ impl Gateway {
         };
         // Pingora's timeout is for bodies: answers that nobody reads pile up before a header, too.
         let limit = self.current.load().settings.write_timeout;
-        let wrote = timeout(limit, session.write_response_header(Box::new(built))).await;
-        self.wrote(session, matches!(wrote, Ok(Ok(()))), record)
+        let wrote = within(limit, session.write_response_header(Box::new(built))).await;
+        self.wrote(session, matches!(wrote, Some(Ok(()))), record)
     }
 
     /// Writes a piece of an answer's body.

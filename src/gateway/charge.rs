@@ -197,7 +197,7 @@ impl Gateway {
         let mut trail = Trail::default();
         let counted = list.count(place.deadline, &mut trail).await;
         if trail.attempts > 0 {
-            record.upstream(trail, generation.overlords.nodes(), begun.elapsed());
+            record.upstream(trail, &generation.overlords, begun.elapsed());
         }
         // A quota that is only audited refuses nobody, and keeps nobody waiting.
         let is_audited = place.draws.iter().all(|draw| draw.holds == Holds::Audited);
@@ -223,7 +223,7 @@ impl Gateway {
         let mut trail = Trail::default();
         let is_newer = list.count_to_refuse(place.deadline, &mut trail).await;
         if trail.attempts > 0 {
-            record.upstream(trail, generation.overlords.nodes(), begun.elapsed());
+            record.upstream(trail, &generation.overlords, begun.elapsed());
         }
         match is_newer {
             true => place.take(generation).map_err(Refused::from),

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use pingora::protocols::Stream;
 use pingora::protocols::http::ServerSession;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use super::charge::Account;
 use super::generation::{Due, Generation};
@@ -24,7 +24,7 @@ use crate::listener::{Arrival, Drain, EdgeRefusal, Serve, Verdict};
 use crate::quota::Limiter;
 use crate::route::Subject;
 use crate::telemetry::{Outcome, Stage, Telemetry};
-use crate::upstream::{Memory, Node, Trail};
+use crate::upstream::{Memory, Overlords, Trail, within};
 
 /// What a gateway is made of.
 pub struct Parts {
@@ -133,11 +133,11 @@ impl Record<'_> {
         self.outcome.limits = said.collect();
     }
 
-    pub(super) fn upstream(&mut self, trail: Trail, nodes: &[Node], time: Duration) {
+    pub(super) fn upstream(&mut self, trail: Trail, overlords: &Overlords, time: Duration) {
         self.outcome.attempts += trail.attempts;
         self.outcome.upstream_time += time;
-        if let Some(node) = trail.node.and_then(|index| nodes.get(index)) {
-            self.outcome.upstream = Some(node.authority());
+        if let Some(node) = trail.node {
+            self.outcome.upstream = overlords.authority(node).cloned();
         }
     }
 }
@@ -211,7 +211,7 @@ impl Gateway {
             act: None,
             outcome: Outcome {
                 time: written(24, format_args!("{time:.3}")),
-                request_id: written(16, format_args!("{:08x}{number:08x}", self.seed)),
+                request_id: hexadecimal(u64::from(self.seed) << 32 | u64::from(number)),
                 source,
                 principal: None,
                 method: String::new(),
@@ -285,6 +285,15 @@ impl Gateway {
     }
 }
 
+/// Sixteen digits.
+fn hexadecimal(number: u64) -> String {
+    let digits = (0..16).rev().map(|place| {
+        let digit = u32::try_from(number >> (4 * place) & 15).unwrap_or_default();
+        char::from_digit(digit, 16).unwrap_or('0')
+    });
+    digits.collect()
+}
+
 /// A text of about this length, with one allocation.
 fn written(length: usize, text: std::fmt::Arguments<'_>) -> String {
     let mut written = String::with_capacity(length);
@@ -302,7 +311,7 @@ impl Serve for Gateway {
         // takes nothing would hold its connection for ever. What is left of a body is drained under
         // a deadline of its own, the same.
         let limit = 2 * self.current.load().settings.write_timeout;
-        let finished = timeout(limit, session.finish()).await.ok()?;
+        let finished = within(limit, session.finish()).await?;
         let reusable = finished.ok().flatten()?;
         Some(reusable.into_parts().0)
     }

@@ -150,7 +150,7 @@ impl Gateway {
                 asked.await.map(Arc::new)
             }
         };
-        record.upstream(trail, overlords.nodes(), begun.elapsed());
+        record.upstream(trail, overlords, begun.elapsed());
         told
     }
 }
@@ -173,7 +173,7 @@ async fn visible_tasks(
     record: &mut Record<'_>,
 ) -> Result<HashSet<String>, Box<Problem>> {
     let begun = Instant::now();
-    let nodes = generation.overlords.nodes();
+    let overlords = &generation.overlords;
     let mut visible = HashSet::new();
     let mut questions = JoinSet::new();
     let mut ids = ids.into_iter();
@@ -187,13 +187,13 @@ async fn visible_tasks(
         }
         let Some(answered) = questions.join_next().await else {
             // They are asked side by side: their times do not add up.
-            record.upstream(Trail::default(), nodes, begun.elapsed());
+            record.upstream(Trail::default(), overlords, begun.elapsed());
             return Ok(visible);
         };
         let Ok((id, owner, trail)) = answered else {
             continue;
         };
-        record.upstream(trail, nodes, Duration::ZERO);
+        record.upstream(trail, overlords, Duration::ZERO);
         if let Some(owner) = owner?
             && is_visible(&owner, sight)
         {

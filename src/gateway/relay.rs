@@ -145,7 +145,7 @@ impl Gateway {
                 turn: turn(endpoint, principal, permit.datasources()),
             };
             let read = self.share.read(&question, generation, deadline).await;
-            record.upstream(read.trail, generation.overlords.nodes(), begun.elapsed());
+            record.upstream(read.trail, &generation.overlords, begun.elapsed());
             record.outcome.sharing = Some(read.by);
             answered = read.told.map(|told| {
                 told.map(|read| match is_reduced {
@@ -273,7 +273,7 @@ impl Gateway {
             let begun = overlords.exchange(request, plan, &mut trail).await;
             begun.map(|answer| Answered::Begun(Pieces::Upstream(Box::new(answer))))
         };
-        record.upstream(trail, overlords.nodes(), begun.elapsed());
+        record.upstream(trail, overlords, begun.elapsed());
         answered
     }
 

@@ -72,7 +72,7 @@ impl Gateway {
                 .overlords
                 .exchange_whole(&request, plan, LARGEST, &mut trail)
                 .await;
-            record.upstream(trail, generation.overlords.nodes(), begun.elapsed());
+            record.upstream(trail, &generation.overlords, begun.elapsed());
             match sent {
                 Ok(Whole { head, .. }) if head.status == StatusCode::NOT_FOUND => {}
                 Ok(Whole { head, body, .. }) => {
@@ -196,6 +196,6 @@ async fn exchange(
     let answered = overlords
         .exchange_whole(request, plan, LARGEST, &mut trail)
         .await;
-    record.upstream(trail, overlords.nodes(), begun.elapsed());
+    record.upstream(trail, overlords, begun.elapsed());
     answered
 }

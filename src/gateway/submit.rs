@@ -170,7 +170,7 @@ impl Gateway {
         let sent = overlords
             .submit(request, submission, plan, LARGEST_ANSWER, &mut trail)
             .await;
-        record.upstream(trail, overlords.nodes(), begun.elapsed());
+        record.upstream(trail, overlords, begun.elapsed());
         match sent {
             Ok(Submitted::Answered(head, body)) => {
                 if let Some(problem) = refused_by_druid(&head, &body) {

@@ -88,15 +88,24 @@ impl CanonicalPath {
         }
         // Druid's own documentation writes `/tasks/?state=…`: one slash at the end is none.
         let rest = rest.strip_suffix('/').unwrap_or(rest);
-        let mut segments = Vec::with_capacity(8);
-        for raw in rest.split('/') {
-            segments.push(segment(raw)?);
-        }
+        let mut segments = Vec::with_capacity(MOST_SEGMENTS);
         let mut names = PREFIX.split('/').skip(1);
-        let mut below = segments.iter();
-        let is_below = names.all(|name| below.next().is_some_and(|segment| segment.is(name)));
-        let segments: Vec<Segment> = below.cloned().collect();
-        if !is_below || segments.is_empty() || segments.len() > MOST_SEGMENTS {
+        let mut is_below = true;
+        // Whatever is elsewhere is well formed, too: each is looked at to the last.
+        for raw in rest.split('/') {
+            let (text, plain) = segment(raw)?;
+            match names.next() {
+                Some(name) => is_below &= plain && text == name,
+                None if segments.len() == MOST_SEGMENTS => is_below = false,
+                None if is_below => segments.push(Segment {
+                    text: text.into_owned(),
+                    plain,
+                }),
+                None => {}
+            }
+        }
+        // Nothing stands behind a prefix that is not whole.
+        if !is_below || segments.is_empty() {
             return Ok(Target::Elsewhere);
         }
         Ok(Target::Below(CanonicalPath { segments }, query))
@@ -110,25 +119,37 @@ impl CanonicalPath {
     }
 }
 
-impl Segment {
-    fn is(&self, literal: &str) -> bool {
-        self.plain && self.text == literal
-    }
-}
-
 /// RFC 3986's `pchar` and `/`, and no `;`.
 fn check_characters(path: &str) -> Result<(), MalformedPath> {
-    for byte in path.bytes() {
-        match byte {
-            b';' => return Err(MalformedPath::Parameter),
-            _ if byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,=:@/".contains(&byte) => {}
-            _ => return Err(MalformedPath::Unescaped),
-        }
+    let is_one = |byte: u8| PATH_BYTES.get(usize::from(byte)) == Some(&true);
+    match path.bytes().find(|byte| !is_one(*byte)) {
+        None => Ok(()),
+        Some(b';') => Err(MalformedPath::Parameter),
+        Some(_) => Err(MalformedPath::Unescaped),
     }
-    Ok(())
 }
 
-fn segment(raw: &str) -> Result<Segment, MalformedPath> {
+/// What may stand in a path, made once.
+const PATH_BYTES: [bool; 128] = {
+    let mut bytes = [false; 128];
+    let others = b"-._~%!$&'()*+,=:@/";
+    let mut at = 0;
+    while at < others.len() {
+        bytes[others[at] as usize] = true;
+        at += 1;
+    }
+    let mut byte = 0_u8;
+    while byte < 128 {
+        if byte.is_ascii_alphanumeric() {
+            bytes[byte as usize] = true;
+        }
+        byte += 1;
+    }
+    bytes
+};
+
+/// A segment's text, and whether it was spelled without an escape.
+fn segment(raw: &str) -> Result<(Cow<'_, str>, bool), MalformedPath> {
     if raw.is_empty() {
         return Err(MalformedPath::EmptySegment);
     }
@@ -136,17 +157,13 @@ fn segment(raw: &str) -> Result<Segment, MalformedPath> {
     if text == "." || text == ".." {
         return Err(MalformedPath::DotSegment);
     }
-    if text
-        .chars()
-        .any(|c| c == '/' || c == '\\' || c.is_control())
-    {
+    let plain = matches!(text, Cow::Borrowed(_));
+    let is_forbidden = |c: char| c == '/' || c == '\\' || c.is_control();
+    // Unescaped, they would not have come as far as here.
+    if !plain && text.chars().any(is_forbidden) {
         return Err(MalformedPath::Forbidden);
     }
-    let plain = matches!(text, Cow::Borrowed(_));
-    Ok(Segment {
-        text: text.into_owned(),
-        plain,
-    })
+    Ok((text, plain))
 }
 
 /// Undoes percent-encoding once; `None` if an escape is malformed or the result is not UTF-8.

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::Outcome;
+use super::{Outcome, line};
 
 /// How long a line may wait.
 const INTERVAL: Duration = Duration::from_millis(100);
@@ -72,11 +72,7 @@ impl AccessLog {
             return;
         }
         let mut line = Vec::with_capacity(USUAL_LINE);
-        if serde_json::to_writer(&mut line, outcome).is_err() {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
-            return;
-        }
-        line.push(b'\n');
+        line::write(&mut line, outcome);
         let mut waiting = lock(&self.waiting);
         if waiting.len() + line.len() > MOST_WAITING {
             drop(waiting);

@@ -2,6 +2,7 @@
 //! the access log, so that the two cannot disagree.
 
 mod access_log;
+mod line;
 mod metrics;
 mod outcome;
 mod readings;

@@ -114,6 +114,8 @@ impl Sharing {
 }
 
 /// What became of one request. A line of the access log; holds no body and no secret.
+///
+/// What serde writes of it is what the log has: a test holds the two together.
 #[derive(Debug, Clone, Serialize)]
 pub struct Outcome {
     /// RFC 3339, when the request's first byte came.
@@ -164,7 +166,7 @@ pub struct Outcome {
     pub limits: Vec<(Arc<str>, &'static str)>,
     /// The Overlord that was asked last.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub upstream: Option<String>,
+    pub upstream: Option<Arc<str>>,
     /// How often it was tried.
     pub attempts: u32,
     /// How a read came by its answer; `None`: it is of a kind that is not shared. In the log
@@ -188,6 +190,13 @@ pub struct Outcome {
     /// The answer did not get to its end.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub cut: bool,
+}
+
+impl Outcome {
+    /// Did somebody else's question bring the answer?
+    pub(super) fn is_shared(&self) -> bool {
+        !is_own(&self.sharing)
+    }
 }
 
 #[expect(
@@ -233,7 +242,7 @@ pub(super) mod tests {
             findings: Vec::new(),
             audited: false,
             limits: Vec::new(),
-            upstream: Some("127.0.0.1:8090".to_owned()),
+            upstream: Some("127.0.0.1:8090".into()),
             attempts: 1,
             sharing: None,
             duration: Duration::from_millis(2),

@@ -201,8 +201,8 @@ impl Overlords {
             line,
         } = connected;
         let settings = &self.settings;
-        let node = self.node(line.index)?;
-        let head = request_head(request, &node.authority(), settings.authorization.as_ref())
+        let authority = self.authority(line.index).map_or("", |authority| authority);
+        let head = request_head(request, authority, settings.authorization.as_ref())
             .map_err(|malformed| SendError::NotSent(malformed.into()))?;
         let body = request.body.clone().unwrap_or_default();
         let writing = connection.write(head, body, settings.write_timeout);

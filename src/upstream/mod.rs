@@ -12,6 +12,7 @@ mod probe;
 mod stored;
 mod trust;
 mod wire;
+mod within;
 
 pub use answer::{Answer, ReadError};
 pub use attempt::{Request, SendError, Unsent};
@@ -24,6 +25,7 @@ pub use owner::{Owners, spec_of, status_of};
 pub use stored::{Submission, Submitted};
 pub use trust::{TlsSettings, Trust, TrustError};
 pub use wire::{Head, Malformed, WireError};
+pub use within::within;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -90,6 +92,8 @@ impl Node {
 /// The configured Overlords: a handle that everybody shares.
 pub struct Overlords {
     settings: Settings,
+    /// [`Node::authority`] of each.
+    authorities: Vec<Arc<str>>,
     connector: TransportConnector,
     pool: wire::Pool,
     trust: Trust,
@@ -111,6 +115,11 @@ impl Overlords {
         let trust = Trust::read(&settings.tls)?;
         let nodes = settings.nodes.len();
         Ok(Arc::new(Overlords {
+            authorities: settings
+                .nodes
+                .iter()
+                .map(|node| node.authority().into())
+                .collect(),
             connector: trust.connector()?,
             pool: wire::Pool::new(nodes, POOL_SIZE, settings.idle_timeout),
             trust,
@@ -142,6 +151,11 @@ impl Overlords {
     /// The nodes, in the view's order.
     pub fn nodes(&self) -> &[Node] {
         &self.settings.nodes
+    }
+
+    /// `host:port` of a node.
+    pub fn authority(&self, index: usize) -> Option<&Arc<str>> {
+        self.authorities.get(index)
     }
 
     /// What TLS to the nodes rests on.

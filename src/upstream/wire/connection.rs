@@ -1,15 +1,16 @@
 //! One connection to a node, and the exchange that runs on it.
 
 use std::io;
-use std::pin::{Pin, pin};
-use std::task::{Context, Poll, Waker};
+use std::pin::Pin;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use pingora::protocols::Stream;
 use tokio::io::{AsyncRead as _, AsyncReadExt as _, AsyncWriteExt as _, ReadBuf};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
+use super::super::within::within;
 use super::Malformed;
 use super::chunked::{Chunked, Step};
 use super::head::{self, Begun, Framing, Head};
@@ -223,19 +224,6 @@ impl Connection {
         let stream = Pin::new(&mut self.stream);
         let read = stream.poll_read(&mut Context::from_waker(Waker::noop()), &mut byte);
         read.is_pending()
-    }
-}
-
-/// Tries once before it looks at the clock: what is ready takes no timer.
-async fn within<F: Future>(limit: Duration, future: F) -> Option<F::Output> {
-    let mut future = pin!(future);
-    let ready = std::future::poll_fn(|context| match future.as_mut().poll(context) {
-        Poll::Ready(output) => Poll::Ready(Some(output)),
-        Poll::Pending => Poll::Ready(None),
-    });
-    match ready.await {
-        Some(output) => Some(output),
-        None => timeout(limit, future).await.ok(),
     }
 }
 
