@@ -1,15 +1,15 @@
 //! What was probably meant by a name that is not there: a near one here, or the same one elsewhere.
 
+mod place;
+
+pub(super) use place::{Place, near_place, place};
+
 use std::borrow::Cow;
-use std::collections::{BTreeSet, VecDeque};
 
 use super::check::Frame;
 use super::near::{self, Effort, Near, Spelling};
-use super::table::{Class, Named, Role, Shape, Types};
+use super::table::{Role, Shape, Types};
 use crate::json::{Kind, Node};
-
-/// How far down from an object another place is looked for.
-const DEEPEST: usize = 3;
 
 /// How far up another type is looked for.
 const HIGHEST: usize = 4;
@@ -109,22 +109,6 @@ pub(super) fn plausible(types: &Types, shape: Shape, value: Node<'_>) -> bool {
     }
 }
 
-/// A place where a name belongs.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Place {
-    /// JSON Pointer of the field there.
-    pub(super) pointer: String,
-    /// Levels up and down from where it stands.
-    pub(super) steps: usize,
-}
-
-impl Place {
-    /// The name of the object that holds it.
-    pub(super) fn holder(&self) -> &str {
-        self.pointer.rsplit('/').nth(1).unwrap_or_default()
-    }
-}
-
 /// Names that people write by habit, by the class they write them in, and what is read.
 const HABITS: &[(&str, &str, &str)] = &[
     ("StringDimensionSchema", "column", "name"),
@@ -174,149 +158,6 @@ pub(super) fn habit<'t>(
     let field = class.named(meant)?;
     let free = hints.lacks(frame.node, meant);
     (free && matches!(field.role, Role::Read(_))).then_some(&*field.name)
-}
-
-/// A near name in an object close by.
-pub(super) fn near_place<'t>(
-    hints: &Hints<'t>,
-    written: &Spelling,
-    value: Node<'_>,
-    frame: &Frame<'_, '_>,
-) -> Option<(&'t str, Place)> {
-    if !hints.effort.spend(hints.types.names.len() * NAME) {
-        return None;
-    }
-    let slips = |named: &'t Named| {
-        let slips = named.spelling.slips_up_to(1, written, &hints.effort)?;
-        Some((slips, &*named.name))
-    };
-    let (_, name) = hints.types.names.iter().filter_map(slips).min()?;
-    let place = place(hints, name, value, frame)?;
-    (place.steps <= 4).then_some((name, place))
-}
-
-/// Names that say little: many objects have them, and each means another thing.
-const COMMON: &[&str] = &[
-    "column",
-    "delegate",
-    "dimension",
-    "end",
-    "expression",
-    "field",
-    "fieldName",
-    "fields",
-    "id",
-    "key",
-    "name",
-    "outputName",
-    "pattern",
-    "size",
-    "start",
-    "type",
-    "url",
-    "value",
-    "values",
-];
-
-/// Where in this document a field of this name belongs: below this object, around it, beside it.
-pub(super) fn place(
-    hints: &Hints<'_>,
-    name: &str,
-    value: Node<'_>,
-    frame: &Frame<'_, '_>,
-) -> Option<Place> {
-    if !hints.types.reads(name) {
-        return None;
-    }
-    let mut best: Option<Place> = None;
-    let mut up = 0;
-    let mut around = Some(frame);
-    while let Some(frame) = around {
-        if best.as_ref().is_some_and(|best| best.steps <= up) {
-            break;
-        }
-        if let Some(path) = below(hints, name, value, frame) {
-            let steps = up + path.len();
-            if best.as_ref().is_none_or(|best| steps < best.steps) {
-                let mut pointer = frame.node.pointer();
-                for step in path {
-                    pointer.push('/');
-                    pointer.push_str(step);
-                }
-                pointer.push('/');
-                pointer.push_str(name);
-                best = Some(Place { pointer, steps });
-            }
-        }
-        up += 1;
-        around = frame.outer;
-    }
-    best
-}
-
-/// The shortest way down from an object to one that has a field of this name, and has it free.
-fn below<'t>(
-    hints: &Hints<'t>,
-    name: &str,
-    value: Node<'_>,
-    frame: &Frame<'_, '_>,
-) -> Option<Vec<&'t str>> {
-    let types = hints.types;
-    let mut seen = BTreeSet::from([frame.class]);
-    let mut open = VecDeque::from([(frame.class, Some(frame.node), Vec::new())]);
-    while let Some((number, node, path)) = open.pop_front() {
-        let class = types.class(number);
-        if node.is_some_and(|node| !hints.affords(node)) {
-            return None;
-        }
-        if takes(types, class, name, value) && node.is_none_or(|node| node.get(name).is_none()) {
-            return Some(path);
-        }
-        if path.len() == DEEPEST {
-            continue;
-        }
-        // What the document has comes before what it could have.
-        let mut there = vec![None; class.fields.len()];
-        for (key, value) in node.into_iter().flat_map(Node::entries) {
-            let hash = key.key_hash();
-            let field = class.field(hash, |name| key.is_key(name, hash));
-            if let Some(inner) = field.and_then(|field| there.get_mut(class.place(field))) {
-                *inner = Some(value);
-            }
-        }
-        let (there, absent): (Vec<_>, Vec<_>) = class
-            .fields
-            .iter()
-            .zip(there)
-            .partition(|(_, inner)| inner.is_some());
-        for (field, inner) in there.into_iter().chain(absent) {
-            let Role::Read(shape) = field.role else {
-                continue;
-            };
-            let Some(next) = class_of(types, shape, inner) else {
-                continue;
-            };
-            // A field of old that nobody should be sent to.
-            if (!field.deprecated || inner.is_some()) && seen.insert(next) {
-                let mut path = path.clone();
-                path.push(&*field.name);
-                open.push_back((next, inner, path));
-            }
-        }
-    }
-    None
-}
-
-/// Does this class read a field of this name, with such a value? One with a name that says little
-/// only, if it must be there.
-fn takes(types: &Types, class: &Class, name: &str, value: Node<'_>) -> bool {
-    class.named(name).is_some_and(|field| match field.role {
-        Role::Read(shape) => {
-            let is_meant = !COMMON.contains(&name) || field.bit & class.required != 0;
-            is_meant && plausible(types, shape, value)
-        }
-        Role::Echo | Role::Ignored | Role::Tolerated => false,
-    })
 }
 
 /// The class that a place holds: by what stands there, else by its type.

@@ -8,6 +8,7 @@
 )]
 
 mod bare;
+mod compare;
 mod curves;
 mod gate;
 mod goals;
@@ -23,7 +24,7 @@ mod wire;
 mod work;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -53,7 +54,7 @@ enum Command {
         /// How overgate and this program were built.
         #[arg(long, default_value = "dist")]
         profile: String,
-        #[arg(long, default_value_t = 5)]
+        #[arg(long, default_value_t = 11)]
         rounds: u32,
         /// Where the numbers go.
         #[arg(long)]
@@ -74,6 +75,13 @@ enum Command {
         /// Where the numbers go.
         #[arg(long)]
         out: PathBuf,
+    },
+    /// Compares two runs, and fails where their ratios differ by more than a tenth.
+    Compare {
+        /// What `run` wrote.
+        first: PathBuf,
+        /// What it wrote another time.
+        second: PathBuf,
     },
     /// Writes the README's part and the picture beside the numbers.
     Render {
@@ -140,6 +148,10 @@ fn main() -> ExitCode {
     }
 }
 
+fn read(results: &Path) -> std::io::Result<result::Results> {
+    Ok(serde_json::from_str(&std::fs::read_to_string(results)?)?)
+}
+
 fn carry_out(command: Command) -> std::io::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -164,7 +176,7 @@ fn carry_out(command: Command) -> std::io::Result<ExitCode> {
                 timed: vec![Work::Status, Work::Post2k],
                 tasks: work::NUMBERS,
                 rounds,
-                time: Duration::from_secs(2),
+                time: Duration::from_secs(1),
                 memory: true,
             };
             let results = tasks.block_on(&runtime, run::run(&programs, &plan, &profile))?;
@@ -210,9 +222,15 @@ fn carry_out(command: Command) -> std::io::Result<ExitCode> {
             std::fs::write(&out, serde_json::to_string_pretty(&curves)? + "\n")?;
             println!("{}", curves::table(&curves));
         }
+        Command::Compare { first, second } => {
+            let (text, agrees) = compare::table(&read(&first)?, &read(&second)?);
+            println!("{text}");
+            if !agrees {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
         Command::Render { results, readme } => {
-            let text = std::fs::read_to_string(&results)?;
-            let measured: result::Results = serde_json::from_str(&text)?;
+            let measured = read(&results)?;
             let page = std::fs::read_to_string(&readme)?;
             let part = report::readme(&measured);
             let page = report::with_part(&page, &part)
