@@ -353,3 +353,22 @@ impl std::fmt::Debug for Gateway {
         f.write_str("Gateway")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sixteen_digits() {
+        for number in [
+            0,
+            1,
+            0xabc,
+            u64::from(u32::MAX),
+            0x0123_4567_89ab_cdef,
+            u64::MAX,
+        ] {
+            assert_eq!(hexadecimal(number), format!("{number:016x}"));
+        }
+    }
+}

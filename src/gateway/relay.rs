@@ -311,12 +311,12 @@ impl Gateway {
             // A list is judged by its beginning, while a clean refusal is still possible.
             let encoded = answer.head().headers.contains_key(header::CONTENT_ENCODING);
             let mut out = Vec::new();
-            let chunk = answer.next().await.ok().flatten().unwrap_or_default();
-            if encoded
-                || list
-                    .push(&chunk, &|datasource| sees(datasource), &mut out)
-                    .is_err()
-            {
+            let begun = answer.next().await.is_ok_and(|chunk| {
+                let chunk = chunk.unwrap_or_default();
+                let pushed = list.push(&chunk, &|datasource| sees(datasource), &mut out);
+                pushed.is_ok()
+            });
+            if encoded || !begun {
                 return self
                     .refuse_exchange(session, Problem::unexpected_answer(), record)
                     .await;

@@ -779,3 +779,35 @@ fn what_is_no_read_changes_something() {
     assert_eq!(nothing, [Operation::Sample, Operation::SimulateCompaction]);
     assert_eq!(tasks, [Operation::SubmitTask, Operation::ShutdownTask]);
 }
+
+#[test]
+fn what_is_elsewhere_is_well_formed_to_its_end() {
+    let elsewhere = [
+        "/1/2/3/4/5/6/7/8/9/10",
+        "/druid",
+        "/druid/indexer/v1",
+        "/druid/indexer/v2/task",
+    ];
+    for target in elsewhere {
+        assert_eq!(
+            CanonicalPath::parse(target),
+            Ok(Target::Elsewhere),
+            "{target}"
+        );
+    }
+    let cases = [
+        ("/1/2/3/4/5/6/7/8/9/..", MalformedPath::DotSegment),
+        ("/x//y", MalformedPath::EmptySegment),
+        ("/druid/indexer/v2/%2e", MalformedPath::DotSegment),
+        (
+            "/druid/indexer/v1/1/2/3/4/5/6/7/%2f",
+            MalformedPath::Forbidden,
+        ),
+        ("/x/%zz", MalformedPath::Escape),
+        ("/x/;y", MalformedPath::Parameter),
+        ("/x/y z", MalformedPath::Unescaped),
+    ];
+    for (target, malformed) in cases {
+        assert_eq!(CanonicalPath::parse(target), Err(malformed), "{target}");
+    }
+}

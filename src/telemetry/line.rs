@@ -201,7 +201,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_stands_in_it(path: String, name: String, micros: u64, status: u16, sent: u64) {
+        fn whatever_stands_in_it(
+            path: Vec<char>,
+            name: Vec<char>,
+            micros in 0..5_000_000_000_u64,
+            status: u16,
+            sent: u64,
+        ) {
+            let [path, name] = [path, name].map(String::from_iter);
             let mut outcome = sample();
             outcome.path = path;
             outcome.datasources = vec![name.clone()];

@@ -63,6 +63,9 @@ pub enum SendError {
     /// The request may have arrived; the answer did not.
     #[error("the Overlord closed the connection before it had answered")]
     Cut(#[source] WireError),
+    /// The request may have arrived; the answer means nothing.
+    #[error("the Overlord's answer is not HTTP as it must be")]
+    Unreadable(#[source] Malformed),
     /// The request may have arrived; no answer in time.
     #[error("the Overlord did not answer in time")]
     Late,
@@ -106,12 +109,20 @@ impl Addresses {
         Addresses(std::iter::repeat_with(Mutex::default).take(nodes).collect())
     }
 
+    fn found(&self, index: usize) -> Option<Found> {
+        let slot = self.0.get(index)?;
+        *slot.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The address, if it was looked up a moment ago.
     fn known(&self, index: usize) -> Option<SocketAddr> {
-        let slot = self.0.get(index)?;
-        let known = *slot.lock().unwrap_or_else(PoisonError::into_inner);
-        let (address, at) = known?;
+        let (address, at) = self.found(index)?;
         (at.elapsed() < ADDRESS_LIFETIME).then_some(address)
+    }
+
+    /// The address as it was looked up last.
+    fn last(&self, index: usize) -> Option<SocketAddr> {
+        self.found(index).map(|(address, _)| address)
     }
 
     fn learn(&self, index: usize, found: Option<SocketAddr>) {
@@ -128,12 +139,25 @@ impl Overlords {
         node.ok_or_else(|| SendError::NotFound(std::io::Error::other("there is no such node")))
     }
 
+    /// The address that is used already, while the name still has it.
+    async fn look_up(&self, index: usize, node: &Node) -> std::io::Result<SocketAddr> {
+        let before = self.addresses.last(index);
+        let mut first = None;
+        for found in tokio::net::lookup_host((node.host.as_str(), node.port)).await? {
+            if Some(found) == before {
+                return Ok(found);
+            }
+            first.get_or_insert(found);
+        }
+        first.ok_or_else(|| std::io::Error::other("the name has no address"))
+    }
+
     async fn address(&self, index: usize) -> Result<SocketAddr, SendError> {
         if let Some(known) = self.addresses.known(index) {
             return Ok(known);
         }
         let node = self.node(index)?;
-        let address = timeout(self.settings.connect_timeout, look_up(node))
+        let address = timeout(self.settings.connect_timeout, self.look_up(index, node))
             .await
             .unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut)))
             .map_err(SendError::NotFound)?;
@@ -165,7 +189,7 @@ impl Overlords {
     async fn open(&self, index: usize) -> Result<Connected, SendError> {
         let address = self.address(index).await?;
         let node = self.node(index)?;
-        // It was just looked up, and one may wait there.
+        // If it was looked up just now, one may wait there.
         let connection = match self.pool.take(index, address) {
             Some(connection) => connection,
             None => {
@@ -214,6 +238,7 @@ impl Overlords {
             (Ok(head), _) => head,
             (Err(_), Err(error)) => return Err(SendError::Cut(error)),
             (Err(WireError::Silent), Ok(())) => return Err(SendError::Late),
+            (Err(WireError::Malformed(what)), Ok(())) => return Err(SendError::Unreadable(what)),
             (Err(error), Ok(())) => return Err(SendError::Cut(error)),
         };
         Ok(Answer {
@@ -232,11 +257,4 @@ impl Overlords {
         let Line { index, address } = line;
         self.pool.give(index, address, connection);
     }
-}
-
-async fn look_up(node: &Node) -> std::io::Result<SocketAddr> {
-    let mut found = tokio::net::lookup_host((node.host.as_str(), node.port)).await?;
-    found
-        .next()
-        .ok_or_else(|| std::io::Error::other("the name has no address"))
 }

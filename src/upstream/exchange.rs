@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use super::answer::{Answer, ReadError};
 use super::attempt::{Request, SendError};
 use super::flow::{Overload, Seat, Turn};
-use super::wire::Head;
+use super::wire::{Head, WireError};
 use super::{Held, Memory, Overlords};
 
 /// Requests that waited for a leader come back spread over this time.
@@ -124,6 +124,15 @@ impl Miss {
     }
 }
 
+/// What an answer that means nothing ends in: who asks again is told the same, and who leads is
+/// none the worse for it.
+fn unreadable(request: &Request, error: SendError) -> Failure {
+    match request.method == Method::GET {
+        true => Failure::Unexpected,
+        false => Failure::Lost(Some(error)),
+    }
+}
+
 impl Overlords {
     /// Sends `request` to the leader, waiting for one and repeating as `plan` allows. The answer's
     /// first piece is here, so that nothing of it has to be taken back.
@@ -187,10 +196,16 @@ impl Overlords {
                     Ok(Ok(())) => return Ok(answer),
                     Ok(Err(ReadError::TooLarge { .. })) => return Err(Failure::TooLarge),
                     Ok(Err(ReadError::NoMemory(_))) => return Err(Failure::NoMemory),
+                    Ok(Err(ReadError::Cut(WireError::Malformed(what)))) => {
+                        return Err(unreadable(request, SendError::Unreadable(what)));
+                    }
                     Ok(Err(ReadError::Cut(_))) => None,
                     Err(_) => return Err(Failure::Late),
                 },
                 Err(Miss::NotExecuted) => continue,
+                Err(Miss::Maybe(error @ SendError::Unreadable(_))) => {
+                    return Err(unreadable(request, error));
+                }
                 Err(Miss::Maybe(error)) => Some(error),
                 Err(missed @ (Miss::NoLeader | Miss::Overloaded(_))) => {
                     return Err(missed.into_failure(may_be_executed));
@@ -257,7 +272,7 @@ impl Overlords {
                 }
             },
             Err(SendError::NotSent(_) | SendError::NotFound(_)) => Miss::NotExecuted,
-            Err(error @ (SendError::Cut(_) | SendError::Late)) => {
+            Err(error @ (SendError::Cut(_) | SendError::Late | SendError::Unreadable(_))) => {
                 trail.first_byte.get_or_insert(first_byte);
                 return Err(Miss::Maybe(error));
             }
@@ -366,6 +381,11 @@ mod tests {
     }
 
     fn overlords(nodes: &[(bool, SocketAddr)]) -> Arc<Overlords> {
+        overlords_that_wait(nodes, Duration::from_secs(60))
+    }
+
+    /// For an answer's header at most so long.
+    fn overlords_that_wait(nodes: &[(bool, SocketAddr)], response: Duration) -> Arc<Overlords> {
         let node = |(tls, address): &(bool, SocketAddr)| Node {
             tls: *tls,
             host: address.ip().to_string(),
@@ -378,7 +398,7 @@ mod tests {
             tls: crate::upstream::TlsSettings::default(),
             probe_interval: long,
             connect_timeout: long,
-            response_timeout: long,
+            response_timeout: response,
             read_timeout: long,
             write_timeout: long,
             idle_timeout: long,
@@ -531,6 +551,53 @@ mod tests {
         let connection = connection.as_mut().expect("open");
         connection.write_all(rest).await.expect("taken");
         assert_eq!(answer.whole(100).await.expect("whole"), "de");
+    }
+
+    #[tokio::test]
+    async fn who_takes_a_request_and_says_nothing_is_not_waited_for() {
+        let (silent, address) = listener().await;
+        let overlords = overlords_that_wait(&[(false, address)], Duration::from_millis(10));
+        elect(&overlords, 0);
+        let mut trail = Trail::default();
+        let sent = overlords.exchange(&post(), plan(), &mut trail).await;
+        assert!(
+            matches!(sent, Err(Failure::Lost(Some(SendError::Late)))),
+            "{sent:?}"
+        );
+        drop(silent);
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_means_nothing_is_no_reason_to_look_for_another_leader() {
+        for answer in [
+            "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n",
+        ] {
+            let (node, address) = listener().await;
+            let overlords = overlords(&[(false, address)]);
+            elect(&overlords, 0);
+            let plan = Plan {
+                repeatable: true,
+                ..plan()
+            };
+            let request = Request::get("/druid/indexer/v1/task/a/status");
+            let mut trail = Trail::default();
+            let (read, _connection) = tokio::join!(
+                overlords.exchange(&request, plan, &mut trail),
+                say(&node, answer, false)
+            );
+            assert!(matches!(read, Err(Failure::Unexpected)), "{read:?}");
+            assert_eq!(overlords.view().leader(), Some(0));
+            let request = post();
+            let (sent, _connection) = tokio::join!(
+                overlords.exchange(&request, plan, &mut trail),
+                say(&node, answer, false)
+            );
+            assert!(
+                matches!(sent, Err(Failure::Lost(Some(SendError::Unreadable(_))))),
+                "{sent:?}"
+            );
+        }
     }
 
     #[tokio::test]

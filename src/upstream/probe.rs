@@ -19,27 +19,52 @@ const LEADER: &str = "/druid/indexer/v1/leader";
 /// Two probes of one node are at least this far apart, however often somebody asks for one.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
 
+/// A connection that a node has closed stays at most this long.
+const LONGEST_SWEEP: Duration = Duration::from_secs(1);
+
 /// A node that says nothing for this long is silent.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// While nobody leads, nodes are asked this much more often.
 const HURRY: u32 = 5;
 
+/// Closes the connections that wait when it is dropped.
+struct Emptied(Arc<Overlords>);
+
+impl Drop for Emptied {
+    fn drop(&mut self) {
+        self.0.pool.clear();
+    }
+}
+
 impl Overlords {
     /// Probes all nodes until dropped: every `probe_interval`, and at once when a request met a
     /// node that does not lead.
     pub async fn probe(self: Arc<Self>) {
+        // Who ends the probing wants these nodes no more.
+        let _emptied = Emptied(self.clone());
         let mut probes = tokio::task::JoinSet::new();
+        probes.spawn(self.clone().sweep());
         for index in 0..self.settings.nodes.len() {
             probes.spawn(self.clone().probe_node(index));
         }
         while probes.join_next().await.is_some() {}
     }
 
+    /// Closes connections that nobody has used for too long, and those that a node has closed.
+    async fn sweep(self: Arc<Self>) {
+        let pause = (self.settings.idle_timeout / 2).clamp(SHORTEST_PAUSE, LONGEST_SWEEP);
+        loop {
+            sleep(pause).await;
+            for index in 0..self.settings.nodes.len() {
+                self.pool.sweep(index);
+            }
+        }
+    }
+
     async fn probe_node(self: Arc<Self>, index: usize) {
         let mut told = String::new();
         loop {
-            self.pool.sweep(index);
             let state = match self.sight(index).await {
                 Ok(state) => {
                     told.clear();
@@ -163,7 +188,12 @@ impl Overlords {
         let mut answer = match sent {
             Ok(answer) => answer,
             Err(SendError::Late) => return Ok(None),
-            Err(error @ (SendError::NotSent(_) | SendError::NotFound(_) | SendError::Cut(_))) => {
+            Err(
+                error @ (SendError::NotSent(_)
+                | SendError::NotFound(_)
+                | SendError::Cut(_)
+                | SendError::Unreadable(_)),
+            ) => {
                 return Err(error);
             }
         };

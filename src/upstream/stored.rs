@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::Overlords;
 use super::answer::ReadError;
-use super::attempt::Request;
+use super::attempt::{Request, SendError};
 use super::exchange::{Failure, Miss, Plan, Trail, Whole};
 use super::wire::Head;
 use crate::druid::{DataSource, TaskId};
@@ -106,7 +106,9 @@ impl Overlords {
                 }
             };
             lost_before = true;
-            self.after_loss(trail);
+            if !matches!(lost, Some(SendError::Unreadable(_))) {
+                self.after_loss(trail);
+            }
             if Instant::now() >= plan.deadline {
                 return Err(Failure::Late);
             }

@@ -158,7 +158,7 @@ pub async fn run(programs: &Programs, time: Duration) -> io::Result<Vec<Curve>> 
             let idle = idle.saturating_sub(load.connections);
             let idle = load::idle(peer.address, &Work::Status.request(), idle).await?;
             let mut cost = Cost::new(load.work, Kind::Overgate);
-            run::measure(&peer, &load, time, 0, &mut cost).await?;
+            run::measure(&peer, &load, run::Turn::of(time), 0, &mut cost).await?;
             drop(idle);
             measured.push((much, cost.cpu.first().copied().unwrap_or(f64::NAN)));
         }

@@ -54,7 +54,7 @@ enum Command {
         /// How overgate and this program were built.
         #[arg(long, default_value = "dist")]
         profile: String,
-        #[arg(long, default_value_t = 11)]
+        #[arg(long, default_value_t = 48)]
         rounds: u32,
         /// Where the numbers go.
         #[arg(long)]
@@ -176,7 +176,7 @@ fn carry_out(command: Command) -> std::io::Result<ExitCode> {
                 timed: vec![Work::Status, Work::Post2k],
                 tasks: work::NUMBERS,
                 rounds,
-                time: Duration::from_secs(1),
+                seldom: 6,
                 memory: true,
             };
             let results = tasks.block_on(&runtime, run::run(&programs, &plan, &profile))?;
@@ -192,8 +192,8 @@ fn carry_out(command: Command) -> std::io::Result<ExitCode> {
                 timed: vec![Work::Status],
                 // Known after the first round, which is short.
                 tasks: work::NUMBERS / 2,
-                rounds: 3,
-                time: Duration::from_secs(1),
+                rounds: 12,
+                seldom: 4,
                 memory: false,
             };
             let programs = Programs::from(programs);

@@ -25,20 +25,46 @@ pub struct Plan {
     pub timed: Vec<Work>,
     /// So many tasks are polled in turn.
     pub tasks: u64,
-    /// Rounds.
+    /// Rounds: many short ones. What disturbs the machine lasts for a second or a minute, and must
+    /// not be in half of them.
     pub rounds: u32,
-    /// Of one measurement of costs.
-    pub time: Duration,
+    /// Each so many of them times are taken, too, and what takes long.
+    pub seldom: u32,
     /// Is memory measured?
     pub memory: bool,
 }
 
-/// Before each measurement.
-const WARM_UP: Duration = Duration::from_millis(300);
+/// What is measured in one turn, and what goes before it.
+const TURN: Turn = Turn {
+    warm_up: Duration::from_millis(150),
+    time: Duration::from_millis(300),
+};
+
+/// The same of answers of which there are a few in a second.
+const LONG_TURN: Turn = Turn {
+    warm_up: Duration::from_millis(300),
+    time: Duration::from_secs(2),
+};
 
 /// How many requests a second, and how many, for times.
 const RATE: u32 = 500;
-const REQUESTS: u32 = 800;
+const REQUESTS: u32 = 500;
+
+/// How long a measurement takes.
+#[derive(Debug, Clone, Copy)]
+pub struct Turn {
+    /// Not measured yet.
+    pub warm_up: Duration,
+    /// Measured.
+    pub time: Duration,
+}
+
+impl Turn {
+    /// One of such a time.
+    pub fn of(time: Duration) -> Turn {
+        Turn { time, ..LONG_TURN }
+    }
+}
 
 /// What is asked of a proxy, by how many at once.
 pub struct Load {
@@ -112,8 +138,11 @@ pub async fn upstream() -> io::Result<SocketAddr> {
 pub async fn run(programs: &Programs, plan: &Plan, profile: &str) -> io::Result<Results> {
     let upstream = upstream().await?;
     let kinds = plan.kinds.len() + 1;
-    let steps = plan.rounds as usize * (plan.works.len() * (kinds - 1) + plan.timed.len() * kinds)
-        + usize::from(plan.memory) * (kinds - 1);
+    let long = plan.works.iter().filter(|work| work.is_long()).count();
+    let often = plan.rounds as usize * (plan.works.len() - long) * (kinds - 1);
+    let seldom = plan.rounds.div_ceil(plan.seldom) as usize;
+    let seldom = seldom * (long * (kinds - 1) + plan.timed.len() * kinds);
+    let steps = often + seldom + usize::from(plan.memory) * (kinds - 1);
     let mut progress = Progress::of(u32::try_from(steps).unwrap_or(u32::MAX));
     let mut results = Results {
         date: jiff::Timestamp::now().strftime("%Y-%m-%d").to_string(),
@@ -143,7 +172,12 @@ pub async fn run(programs: &Programs, plan: &Plan, profile: &str) -> io::Result<
     let mut costs = BTreeMap::new();
     let mut times = BTreeMap::new();
     for round in 1..=plan.rounds {
+        let is_whole = (round - 1) % plan.seldom == 0;
         for work in &plan.works {
+            if work.is_long() && !is_whole {
+                continue;
+            }
+            let turn = if work.is_long() { LONG_TURN } else { TURN };
             let mut load = Load::of(*work);
             load.request.numbers = plan.tasks;
             for peer in &peers {
@@ -155,10 +189,10 @@ pub async fn run(programs: &Programs, plan: &Plan, profile: &str) -> io::Result<
                 let cost = costs
                     .entry((*work, peer.kind))
                     .or_insert_with(|| Cost::new(*work, peer.kind));
-                numbers = measure(peer, &load, plan.time, numbers, cost).await?;
+                numbers = measure(peer, &load, turn, numbers, cost).await?;
             }
         }
-        for work in &plan.timed {
+        for work in plan.timed.iter().filter(|_| is_whole) {
             for peer in std::iter::once(None).chain(peers.iter().map(Some)) {
                 let kind = peer.map(|peer| peer.kind);
                 let name = kind.map_or("nobody between", Kind::title);
@@ -219,7 +253,7 @@ async fn stay_awake() {
 pub async fn measure(
     peer: &Peer,
     load: &Load,
-    time: Duration,
+    turn: Turn,
     first: u64,
     into: &mut Cost,
 ) -> io::Result<u64> {
@@ -227,14 +261,14 @@ pub async fn measure(
     let status = status(peer.kind, work);
     let load = Running::start(peer.address, &load.request, load.connections, status, first);
     let awake = tokio::task::spawn_local(stay_awake());
-    tokio::time::sleep(WARM_UP).await;
+    tokio::time::sleep(turn.warm_up).await;
     let spent = || {
         let ours = process::own_cpu();
         (peer.process.cpu(), ours, process::machine_cpu())
     };
     let (before, spent_before) = (load.done(), spent());
     let begun = Instant::now();
-    tokio::time::sleep(time).await;
+    tokio::time::sleep(turn.time).await;
     let (after, spent_after) = (load.done(), spent());
     let elapsed = begun.elapsed();
     awake.abort();
@@ -278,7 +312,7 @@ pub async fn busy(
     let peer = Peer::start(programs, kind, upstream, more).await?;
     println!("{}", peer.process.id());
     let mut cost = Cost::new(load.work, kind);
-    measure(&peer, load, time, 0, &mut cost).await?;
+    measure(&peer, load, Turn::of(time), 0, &mut cost).await?;
     println!("{:.1?} us by request, {:.0?} a second", cost.cpu, cost.rate);
     Ok(())
 }

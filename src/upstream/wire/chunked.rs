@@ -8,7 +8,7 @@ use super::Malformed;
 const LONGEST_LINE: usize = 1024;
 
 /// Trailers, which are dropped, are at most so many.
-const MOST_TRAILERS: u32 = 64;
+const MOST_TRAILERS: usize = 64;
 
 /// So many hexadecimal digits fit the size.
 const DIGITS: usize = 15;
@@ -25,8 +25,10 @@ enum State {
     /// The line end behind a chunk.
     ChunkEnd,
     /// So many trailers were dropped.
-    Trailers(u32),
+    Trailers(usize),
     Over,
+    /// What came meant nothing; neither does what follows.
+    Broken,
 }
 
 /// What comes next.
@@ -51,9 +53,9 @@ impl Chunked {
     /// [`Malformed`]; the body cannot be taken further.
     pub(super) fn step(&mut self, buffer: &mut BytesMut) -> Result<Step, Malformed> {
         loop {
-            self.0 = match self.0 {
+            self.0 = match std::mem::replace(&mut self.0, State::Broken) {
                 State::Size => match line(buffer)? {
-                    None => return Ok(Step::More),
+                    None => return self.more(State::Size),
                     Some(line) => match size(&line)? {
                         0 => State::Trailers(0),
                         size => State::Inside(size),
@@ -62,7 +64,7 @@ impl Chunked {
                 State::Inside(0) => State::ChunkEnd,
                 State::Inside(left) => {
                     if buffer.is_empty() {
-                        return Ok(Step::More);
+                        return self.more(State::Inside(left));
                     }
                     let here = buffer.len();
                     let taken = usize::try_from(left).map_or(here, |left| left.min(here));
@@ -75,19 +77,28 @@ impl Chunked {
                         State::Size
                     }
                     Some(_) => return Err(Malformed("a chunk does not end where it says")),
-                    None => return Ok(Step::More),
+                    None => return self.more(State::ChunkEnd),
                 },
-                State::Trailers(MOST_TRAILERS) => {
-                    return Err(Malformed("there are too many trailers"));
-                }
                 State::Trailers(count) => match line(buffer)? {
-                    None => return Ok(Step::More),
+                    None => return self.more(State::Trailers(count)),
                     Some(line) if line.is_empty() => State::Over,
+                    Some(_) if count == MOST_TRAILERS => {
+                        return Err(Malformed("there are too many trailers"));
+                    }
                     Some(_) => State::Trailers(count + 1),
                 },
-                State::Over => return Ok(Step::End),
+                State::Over => {
+                    self.0 = State::Over;
+                    return Ok(Step::End);
+                }
+                State::Broken => return Err(Malformed("the body is broken")),
             };
         }
+    }
+
+    fn more(&mut self, state: State) -> Result<Step, Malformed> {
+        self.0 = state;
+        Ok(Step::More)
     }
 }
 
@@ -192,7 +203,9 @@ mod tests {
     #[test]
     fn what_could_be_read_in_two_ways_is_refused() {
         let long = format!("5;{}\r\n", "x".repeat(LONGEST_LINE));
-        let trailers = format!("0\r\n{}", "a: b\r\n".repeat(100));
+        let trailers = |count| format!("0\r\n{}\r\n", "a: b\r\n".repeat(count));
+        assert!(take(trailers(MOST_TRAILERS).as_bytes(), &[]).is_ok());
+        let trailers = trailers(MOST_TRAILERS + 1);
         let cases = [
             "\r\n",
             ";\r\n",
@@ -211,6 +224,15 @@ mod tests {
         for bytes in cases {
             let taken = take(bytes.as_bytes(), &[]);
             assert!(taken.is_err(), "{bytes:?} {taken:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_read_behind_what_is_broken() {
+        let (mut chunked, mut buffer) =
+            (Chunked::new(), BytesMut::from("x\r\n1\r\na\r\n0\r\n\r\n"));
+        for _ in 0..3 {
+            assert!(chunked.step(&mut buffer).is_err());
         }
     }
 

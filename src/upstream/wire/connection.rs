@@ -1,13 +1,15 @@
 //! One connection to a node, and the exchange that runs on it.
 
+use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use pingora::protocols::Stream;
 use tokio::io::{AsyncRead as _, AsyncReadExt as _, AsyncWriteExt as _, ReadBuf};
+use tokio::task::unconstrained;
 use tokio::time::{Instant, timeout_at};
 
 use super::super::within::within;
@@ -205,7 +207,7 @@ impl Connection {
         self.keeps && self.left() == Some(0) && self.buffer.is_empty()
     }
 
-    /// It waits from now on, and needs no memory for that.
+    /// It waits from now on, and needs no buffer for that.
     pub(super) fn rest(&mut self) {
         self.buffer = BytesMut::new();
     }
@@ -217,13 +219,15 @@ impl Connection {
     }
 
     /// Has it neither been closed nor said anything that nobody asked for? What tokio's driver
-    /// has seen counts, which takes no system call.
+    /// has seen counts, which rarely takes a system call.
     pub(super) fn is_quiet(&mut self) -> bool {
         let mut byte = [0];
         let mut byte = ReadBuf::new(&mut byte);
-        let stream = Pin::new(&mut self.stream);
-        let read = stream.poll_read(&mut Context::from_waker(Waker::noop()), &mut byte);
-        read.is_pending()
+        let read = poll_fn(|context| Pin::new(&mut self.stream).poll_read(context, &mut byte));
+        // A task that has used up its budget would be told of every connection that it is quiet.
+        let read = pin!(unconstrained(read));
+        let mut context = Context::from_waker(Waker::noop());
+        read.poll(&mut context).is_pending()
     }
 }
 
@@ -334,6 +338,29 @@ mod tests {
         let (mut connection, _node) = pair().await;
         let read = connection.read_head(Instant::now()).await;
         assert!(matches!(read, Err(WireError::Silent)), "{read:?}");
+    }
+
+    #[tokio::test]
+    async fn a_body_that_stops_is_not_waited_for() {
+        let (mut connection, mut node) = pair().await;
+        let begun = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nab";
+        node.write_all(begun).await.expect("taken");
+        let head = connection.read_head(Instant::now() + LONG).await;
+        assert_eq!(head.expect("answered").status, 200);
+        let pause = Duration::from_millis(1);
+        assert_eq!(
+            connection.piece(pause).await.expect("a piece"),
+            Some("ab".into())
+        );
+        let stopped = connection.piece(pause).await;
+        assert!(matches!(stopped, Err(WireError::Silent)), "{stopped:?}");
+        // And goes on where it was.
+        node.write_all(b"c").await.expect("taken");
+        assert_eq!(
+            connection.piece(LONG).await.expect("a piece"),
+            Some("c".into())
+        );
+        assert_eq!(connection.piece(LONG).await.expect("the end"), None);
     }
 
     #[tokio::test]

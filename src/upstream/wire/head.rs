@@ -71,7 +71,7 @@ pub(in super::super) fn write(
             put(&[b"Content-Type: application/json\r\n"]);
             put(&[b"Content-Length: ", length.as_bytes(), b"\r\n"]);
         }
-        // Without it Jetty would wait for a body.
+        // Said, so that nobody between could think that a body is to come.
         None if request.method != http::Method::GET => put(&[b"Content-Length: 0\r\n"]),
         None => {}
     }
@@ -95,6 +95,9 @@ pub(super) fn read(bytes: &[u8]) -> Result<Option<(Begun, usize)>, Malformed> {
             false => Err(Malformed("the answer's header is too long")),
         };
     };
+    if length > LONGEST {
+        return Err(Malformed("the answer's header is too long"));
+    }
     let status = answer.code.and_then(|code| StatusCode::from_u16(code).ok());
     let status = status.ok_or(Malformed("the answer's status is none"))?;
     let mut headers = HeaderMap::with_capacity(answer.headers.len());
@@ -245,6 +248,7 @@ mod tests {
         }
         let endless = format!("HTTP/1.1 200 OK\r\nA: {}", "x".repeat(LONGEST));
         assert!(read(endless.as_bytes()).is_err());
+        assert!(read(format!("{endless}\r\n\r\n").as_bytes()).is_err());
         let many = format!(
             "HTTP/1.1 200 OK\r\n{}\r\n",
             "a: b\r\n".repeat(MOST_FIELDS + 1)

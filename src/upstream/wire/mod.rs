@@ -3,7 +3,7 @@
 //!
 //! Pingora's own client session was a quarter of what a small request cost: it is made for any
 //! proxy, and its pool has a task for each connection that waits (docs/performance.md). What two
-//! parsers could read differently ends the exchange here, and its connection with it.
+//! parsers could frame differently ends the exchange here, and its connection with it.
 
 mod chunked;
 mod connection;
