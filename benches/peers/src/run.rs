@@ -28,19 +28,15 @@ pub struct Plan {
     /// Rounds: many short ones. What disturbs the machine lasts for a second or a minute, and must
     /// not be in half of them.
     pub rounds: u32,
+    /// A turn in them.
+    pub turn: Turn,
     /// Each so many of them times are taken, too, and what takes long.
     pub seldom: u32,
     /// Is memory measured?
     pub memory: bool,
 }
 
-/// What is measured in one turn, and what goes before it.
-const TURN: Turn = Turn {
-    warm_up: Duration::from_millis(150),
-    time: Duration::from_millis(300),
-};
-
-/// The same of answers of which there are a few in a second.
+/// Of answers of which there are a few in a second.
 const LONG_TURN: Turn = Turn {
     warm_up: Duration::from_millis(300),
     time: Duration::from_secs(2),
@@ -177,7 +173,7 @@ pub async fn run(programs: &Programs, plan: &Plan, profile: &str) -> io::Result<
             if work.is_long() && !is_whole {
                 continue;
             }
-            let turn = if work.is_long() { LONG_TURN } else { TURN };
+            let turn = if work.is_long() { LONG_TURN } else { plan.turn };
             let mut load = Load::of(*work);
             load.request.numbers = plan.tasks;
             for peer in &peers {

@@ -157,8 +157,8 @@ fn below<'t>(
                 let Role::Read(shape) = field.role else {
                     continue;
                 };
+                // Nobody is sent to a field of old that is not there.
                 if inner.is_some() != is_there || field.deprecated && !is_there {
-                    // A field of old that is not there is nobody sent to.
                     continue;
                 }
                 let Some(next) = class_of(types, shape, *inner) else {

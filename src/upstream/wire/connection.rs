@@ -235,6 +235,7 @@ impl Connection {
 mod tests {
     use pingora::protocols::l4::stream::Stream as L4Stream;
     use tokio::net::{TcpListener, TcpStream};
+    use tokio::time::timeout;
 
     use super::*;
 
@@ -352,7 +353,8 @@ mod tests {
             connection.piece(pause).await.expect("a piece"),
             Some("ab".into())
         );
-        let stopped = connection.piece(pause).await;
+        let stopped = timeout(LONG, connection.piece(pause)).await;
+        let stopped = stopped.expect("not waited for");
         assert!(matches!(stopped, Err(WireError::Silent)), "{stopped:?}");
         // And goes on where it was.
         node.write_all(b"c").await.expect("taken");

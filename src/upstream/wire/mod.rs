@@ -1,8 +1,8 @@
 //! HTTP/1.1 towards an Overlord: one whole request at a time over a connection of Pingora's
 //! connector, and its answer in the four framings that there are (RFC 9112, section 6.3).
 //!
-//! Pingora's own client session was a quarter of what a small request cost: it is made for any
-//! proxy, and its pool has a task for each connection that waits (docs/performance.md). What two
+//! Asking over Pingora's own client session was a quarter of what a small request cost: it is made
+//! for any proxy, and its pool has a task for each connection that waits (docs/performance.md). What two
 //! parsers could frame differently ends the exchange here, and its connection with it.
 
 mod chunked;
