@@ -121,32 +121,36 @@ impl CanonicalPath {
 
 /// RFC 3986's `pchar` and `/`, and no `;`.
 fn check_characters(path: &str) -> Result<(), MalformedPath> {
-    let is_one = |byte: u8| PATH_BYTES.get(usize::from(byte)) == Some(&true);
-    match path.bytes().find(|byte| !is_one(*byte)) {
+    match path.bytes().find(|byte| !is_path_byte(*byte)) {
         None => Ok(()),
         Some(b';') => Err(MalformedPath::Parameter),
         Some(_) => Err(MalformedPath::Unescaped),
     }
 }
 
-/// What may stand in a path, made once.
-const PATH_BYTES: [bool; 128] = {
-    let mut bytes = [false; 128];
-    let others = b"-._~%!$&'()*+,=:@/";
-    let mut at = 0;
-    while at < others.len() {
-        bytes[others[at] as usize] = true;
-        at += 1;
-    }
-    let mut byte = 0_u8;
-    while byte < 128 {
-        if byte.is_ascii_alphanumeric() {
-            bytes[byte as usize] = true;
-        }
-        byte += 1;
-    }
-    bytes
-};
+fn is_path_byte(byte: u8) -> bool {
+    let is_other = matches!(
+        byte,
+        b'-' | b'.'
+            | b'_'
+            | b'~'
+            | b'%'
+            | b'!'
+            | b'$'
+            | b'&'
+            | b'\''
+            | b'('
+            | b')'
+            | b'*'
+            | b'+'
+            | b','
+            | b'='
+            | b':'
+            | b'@'
+            | b'/'
+    );
+    byte.is_ascii_alphanumeric() || is_other
+}
 
 /// A segment's text, and whether it was spelled without an escape.
 fn segment(raw: &str) -> Result<(Cow<'_, str>, bool), MalformedPath> {

@@ -364,9 +364,11 @@ impl Overlords {
 mod tests {
     use std::net::SocketAddr;
     use std::sync::atomic::{AtomicI64, Ordering};
+    use std::task::{Context, Waker};
 
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::{TcpListener, TcpStream};
+    use tokio::time::timeout;
 
     use super::*;
     use crate::demo;
@@ -551,6 +553,43 @@ mod tests {
         let connection = connection.as_mut().expect("open");
         connection.write_all(rest).await.expect("taken");
         assert_eq!(answer.whole(100).await.expect("whole"), "de");
+    }
+
+    #[tokio::test]
+    async fn a_connection_serves_the_next_request_too_until_nobody_probes() {
+        let (node, address) = listener().await;
+        let overlords = overlords(&[(false, address)]);
+        elect(&overlords, 0);
+        let answering = async {
+            let (mut connection, _) = node.accept().await.expect("a connection");
+            for _ in 0..2 {
+                let mut request = Vec::new();
+                while !request.ends_with(b"\r\n\r\n") {
+                    connection.read_buf(&mut request).await.expect("a request");
+                }
+                let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na";
+                connection.write_all(answer).await.expect("taken");
+            }
+            connection
+        };
+        let asking = async {
+            for _ in 0..2 {
+                let request = Request::get("/druid/indexer/v1/task/a/status");
+                let mut trail = Trail::default();
+                let asked = overlords.exchange_whole(&request, plan(), 100, &mut trail);
+                assert_eq!(asked.await.expect("answered").body, "a");
+            }
+        };
+        let both = async { tokio::join!(answering, asking).0 };
+        let long = Duration::from_secs(10);
+        let mut connection = timeout(long, both).await.expect("on one connection");
+        // Begun and dropped, before a probe is on its way.
+        let mut probing = Box::pin(overlords.clone().probe());
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(probing.as_mut().poll(&mut context).is_pending());
+        drop(probing);
+        let closed = timeout(long, connection.read_u8()).await.expect("closed");
+        assert!(closed.is_err(), "{closed:?}");
     }
 
     #[tokio::test]
