@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use pingora::protocols::http::ServerSession;
 use tokio::time::Instant;
 
 use super::body::{memory_of, read_whole};
@@ -17,7 +16,7 @@ use crate::admission::{Admitted, AwaitingBody, BodyProblem, Login, Rejection, St
 use crate::caller::Credentials;
 use crate::druid::Owner;
 use crate::identity::Failure as LoginFailure;
-use crate::listener::Arrival;
+use crate::listener::{Arrival, Session};
 use crate::route::Subject;
 use crate::upstream::{Failure, Held, Trail, Turn, spec_of, status_of};
 
@@ -43,13 +42,13 @@ impl Gateway {
     /// Judges a request to the end. The body's memory is held until the answer is out.
     pub(super) async fn admit(
         &self,
-        session: &mut ServerSession,
+        session: &mut Session,
         arrival: &Arrival,
         generation: &Generation,
         due: Due,
         record: &mut Record<'_>,
     ) -> Result<(Admitted, Option<Held>), Problem> {
-        let request = head::head(session, arrival, record.outcome.source);
+        let request = head::head(session.request(), record.outcome.source);
         let length = request.length;
         let mut held = None;
         let mut asked = None;
@@ -181,12 +180,12 @@ impl Gateway {
 
     async fn login(
         &self,
-        session: &ServerSession,
+        session: &Session,
         arrival: &Arrival,
         generation: &Generation,
         record: &Record<'_>,
     ) -> Login {
-        let Ok(credentials) = head::credentials(session) else {
+        let Ok(credentials) = head::credentials(session.request()) else {
             return Login::Absent;
         };
         let credentials = head::or_certificate(credentials, arrival);

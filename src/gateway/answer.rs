@@ -2,17 +2,15 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use pingora::http::ResponseHeader;
-use pingora::protocols::http::ServerSession;
 use tokio::time::{Instant, timeout_at};
 
 use super::exchange::{Gateway, Record};
 use super::problem::{Fate, Problem};
 use crate::finding::{Finding, Severity};
-use crate::listener::Phase;
-use crate::upstream::{Head, within};
+use crate::listener::{Length, Phase, Session};
+use crate::upstream::Head;
 
 /// After a refusal with an unread body so much of it is read and dropped, lest a reset takes the
 /// answer with it.
@@ -48,15 +46,6 @@ const NOT_HANDED_ON: [HeaderName; 14] = [
     HeaderName::from_static("authentication-info"),
     HeaderName::from_static("proxy-authentication-info"),
 ];
-
-/// How the body of an answer is framed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Length {
-    /// So many bytes.
-    Known(u64),
-    /// As long as it takes.
-    Unknown,
-}
 
 /// An answer's header in the making.
 pub(super) struct Reply {
@@ -111,28 +100,6 @@ impl Reply {
         }
         self
     }
-
-    fn build(
-        self,
-        request_id: &str,
-        length: Length,
-        http_10: bool,
-    ) -> pingora::Result<ResponseHeader> {
-        // Without a second map for the case of names: Pingora writes those that it knows in title
-        // case and all others in small letters.
-        let mut built = ResponseHeader::build_no_case(self.status, Some(self.fields.len() + 4))?;
-        for (name, value) in self.fields {
-            built.append_header(name, value)?;
-        }
-        built.insert_header(REQUEST_ID, request_id)?;
-        match length {
-            Length::Known(length) => built.insert_header(header::CONTENT_LENGTH, length)?,
-            // HTTP/1.0 knows no chunks: the end of the connection is the end of the body.
-            Length::Unknown if http_10 => {}
-            Length::Unknown => built.insert_header(header::TRANSFER_ENCODING, "chunked")?,
-        }
-        Ok(built)
-    }
 }
 
 /// What of an Overlord's header is handed on.
@@ -150,7 +117,7 @@ impl Gateway {
     /// Writes an answer's header.
     pub(super) async fn begin_answer(
         &self,
-        session: &mut ServerSession,
+        session: &mut Session,
         reply: Reply,
         length: Length,
         record: &mut Record<'_>,
@@ -161,36 +128,32 @@ impl Gateway {
         }
         record.acted();
         if self.drain.phase() >= Phase::LameDuck {
-            session.set_keepalive(None);
+            session.close();
         }
-        let http_10 = session.req_header().version == http::Version::HTTP_10;
         record.outcome.status = reply.status.as_u16();
         record.settle(reply.fate);
-        let Ok(built) = reply.build(record.request_id(), length, http_10) else {
-            session.set_keepalive(None);
-            record.outcome.cut = true;
-            return false;
-        };
-        // Pingora's timeout is for bodies: answers that nobody reads pile up before a header, too.
-        let limit = self.current.load().settings.write_timeout;
-        let wrote = within(limit, session.write_response_header(Box::new(built))).await;
-        self.wrote(session, matches!(wrote, Some(Ok(()))), record)
+        let reply = reply.field(REQUEST_ID, record.request_id());
+        let fields = reply.fields.iter().map(|(name, value)| (name, value));
+        let begun = session
+            .begin(reply.status, fields, length, self.now())
+            .await;
+        self.wrote(session, begun.is_ok(), record)
     }
 
     /// Writes a piece of an answer's body.
     pub(super) async fn write_piece(
         &self,
-        session: &mut ServerSession,
+        session: &mut Session,
         mut piece: Bytes,
         end: bool,
         record: &mut Record<'_>,
     ) -> bool {
-        // Pingora's timeout is for a whole call, ours for what a slow client takes at a time.
+        // The timeout is for one write: a slow client may take long for a long answer.
         loop {
             let part = piece.split_to(piece.len().min(PIECE));
             let length = part.len() as u64;
             let is_last = piece.is_empty();
-            let wrote = session.write_response_body(part, end && is_last).await;
+            let wrote = session.write(part, end && is_last).await;
             if !self.wrote(session, wrote.is_ok(), record) {
                 return false;
             }
@@ -201,10 +164,10 @@ impl Gateway {
         }
     }
 
-    fn wrote(&self, session: &mut ServerSession, wrote: bool, record: &mut Record<'_>) -> bool {
+    fn wrote(&self, session: &mut Session, wrote: bool, record: &mut Record<'_>) -> bool {
         if !wrote {
             // The client left, or takes nothing any more.
-            session.set_keepalive(None);
+            session.close();
             record.outcome.cut = true;
         }
         wrote
@@ -213,7 +176,7 @@ impl Gateway {
     /// Writes a whole answer.
     pub(super) async fn answer(
         &self,
-        session: &mut ServerSession,
+        session: &mut Session,
         reply: Reply,
         body: Bytes,
         record: &mut Record<'_>,
@@ -227,24 +190,15 @@ impl Gateway {
     /// Refuses an exchange.
     pub(super) async fn refuse_exchange(
         &self,
-        session: &mut ServerSession,
+        session: &mut Session,
         problem: Problem,
         record: &mut Record<'_>,
     ) {
         record.outcome.stage = problem.stage;
         record.outcome.code = Some(problem.code);
-        let asked: &[u8] = b"application/problem+json";
-        let as_problem_json = session
-            .req_header()
-            .headers
-            .get_all(header::ACCEPT)
-            .iter()
-            .any(|value| {
-                value
-                    .as_bytes()
-                    .windows(asked.len())
-                    .any(|word| word == asked)
-            });
+        let mut accepted = session.request().values("accept");
+        let as_problem_json = accepted.any(|value| value.contains("application/problem+json"));
+        drop(accepted);
         let written = problem.write(record.request_id(), as_problem_json);
         let mut reply = Reply {
             status: problem.status,
@@ -252,19 +206,20 @@ impl Gateway {
             fate: Some(problem.fate),
         };
         reply = reply.field(header::CONTENT_TYPE, written.media_type);
-        let unread = !session.is_body_done();
+        let unread = !session.is_body_read();
         if problem.closes || unread {
-            session.set_keepalive(None);
+            session.close();
         }
         self.answer(session, reply, written.body, record).await;
         if unread && !record.outcome.cut {
             let until = Instant::now() + LINGER;
             let mut dropped = 0;
-            while let Ok(Ok(Some(piece))) = timeout_at(until, session.read_request_body()).await {
-                dropped += piece.len();
-                if dropped > LINGER_BYTES {
-                    break;
-                }
+            let mut piece = BytesMut::new();
+            while dropped < LINGER_BYTES
+                && let Ok(Ok(read @ 1..)) = timeout_at(until, session.read_body(&mut piece)).await
+            {
+                dropped += read;
+                piece.clear();
             }
         }
     }
@@ -297,8 +252,7 @@ mod tests {
             status: StatusCode::OK,
             headers,
         });
-        let built = reply.build("id", Length::Known(0), false).expect("good");
-        let names: Vec<&str> = built.headers.keys().map(HeaderName::as_str).collect();
-        assert_eq!(names, ["etag", "x-request-id", "content-length"]);
+        let names: Vec<&str> = reply.fields.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["etag", "etag"]);
     }
 }

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use pingora::protocols::http::ServerSession;
 use tokio::time::{Instant, timeout_at};
 
 use crate::admission::BodyProblem;
+use crate::listener::Session;
 use crate::upstream::{Held, Memory, NoMemory};
 
 /// What is set aside for a body whose length is not known yet.
@@ -35,7 +35,7 @@ impl From<NoMemory> for BodyProblem {
 /// Reads a body of at most `limit` bytes until `end`. A client that waits for
 /// `100 Continue` gets it now: the header has passed every check.
 pub(super) async fn read_whole(
-    session: &mut ServerSession,
+    session: &mut Session,
     length: Option<u64>,
     limit: usize,
     end: Instant,
@@ -47,7 +47,7 @@ pub(super) async fn read_whole(
 }
 
 async fn read(
-    session: &mut ServerSession,
+    session: &mut Session,
     length: Option<u64>,
     limit: usize,
     end: Instant,
@@ -60,31 +60,25 @@ async fn read(
         None => None,
     };
     memory.grow(held, memory_of(length.unwrap_or(FIRST)))?;
-    if session.get_header("expect").is_some() && !session.is_body_done() {
-        // Otherwise the interim answer would count as the answer, and close the connection.
-        session.set_close_on_response_before_downstream_finish(false);
-        match timeout_at(end, session.write_continue_response()).await {
-            Ok(Ok(())) => {}
-            Ok(Err(_)) | Err(_) => return Err(BodyProblem::Broken),
-        }
-        session.set_close_on_response_before_downstream_finish(true);
+    match timeout_at(end, session.ask_for_body()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(_)) | Err(_) => return Err(BodyProblem::Broken),
     }
     let begun = Instant::now();
     let mut body = BytesMut::with_capacity(length.unwrap_or(FIRST).min(1 << 20));
     loop {
         let paid_for = Duration::from_secs(body.len() as u64 / SLOWEST);
         let until = end.min(begun + GRACE + paid_for);
-        let chunk = match timeout_at(until, session.read_request_body()).await {
+        match timeout_at(until, session.read_body(&mut body)).await {
             Err(_) => return Err(BodyProblem::Late),
             Ok(Err(_)) => return Err(BodyProblem::Broken),
-            Ok(Ok(None)) => break,
-            Ok(Ok(Some(chunk))) => chunk,
-        };
-        if body.len() + chunk.len() > limit {
+            Ok(Ok(0)) => break,
+            Ok(Ok(_)) => {}
+        }
+        if body.len() > limit {
             return Err(BodyProblem::TooLarge(limit));
         }
-        memory.grow(held, memory_of(body.len() + chunk.len()))?;
-        body.extend_from_slice(&chunk);
+        memory.grow(held, memory_of(body.len()))?;
     }
     if length.is_some_and(|length| length != body.len()) {
         // Druid runs a task as soon as its JSON is complete, whatever was announced; we do not.

@@ -9,8 +9,6 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use jiff::Timestamp;
-use pingora::protocols::Stream;
-use pingora::protocols::http::ServerSession;
 use tokio::time::Instant;
 
 use super::charge::Account;
@@ -20,11 +18,11 @@ use super::problem::Problem;
 use super::share::{Act, Share};
 use crate::admission::{Trace, is_audited};
 use crate::identity::Authenticator;
-use crate::listener::{Arrival, Drain, EdgeRefusal, Serve, Verdict};
+use crate::listener::{Arrival, Drain, EdgeRefusal, Serve, Session, Verdict};
 use crate::quota::Limiter;
 use crate::route::Subject;
 use crate::telemetry::{Outcome, Stage, Telemetry};
-use crate::upstream::{Memory, Overlords, Trail, within};
+use crate::upstream::{Memory, Overlords, Trail};
 
 /// What a gateway is made of.
 pub struct Parts {
@@ -240,32 +238,15 @@ impl Gateway {
         }
     }
 
-    async fn run(&self, session: &mut ServerSession, arrival: Arrival) {
+    async fn run(&self, session: &mut Session, arrival: Arrival) {
         let generation = self.current.load_full();
         let settings = &generation.settings;
-        // What the edge let pass, Pingora parses (a test holds the two together). Should it ever
-        // refuse one, there is no header to answer to: the connection closes, the log says why.
-        if !matches!(session.read_request().await, Ok(true)) {
-            let mut record = self.record(arrival.peer.ip().to_canonical(), arrival.at);
-            let problem = Problem::edge(400, "the request cannot be parsed");
-            record.outcome.stage = problem.stage;
-            record.outcome.code = Some(problem.code);
-            session.set_keepalive(None);
-            return;
-        }
-        // Bodies are read under deadlines of our own; what is left unread is drained for a moment.
-        session.set_read_timeout(None);
-        session.set_total_drain_timeout(Some(settings.write_timeout));
-        session.set_write_timeout(Some(settings.write_timeout));
-        session.set_abort_on_close(false);
+        session.set_write_timeout(settings.write_timeout);
         let due = Due::from_now(settings);
-        let source = head::source(session, arrival.peer, &settings.trusted_proxies);
+        let source = head::source(session.request(), arrival.peer, &settings.trusted_proxies);
         let mut record = self.record(source, arrival.at);
-        record.outcome.method = session.req_header().method.as_str().to_owned();
-        if arrival.checked.is_http_10 {
-            session.set_keepalive(None);
-        }
-        if !head::is_served(session, &settings.hosts) {
+        record.outcome.method = session.request().method().to_owned();
+        if !head::is_served(session.request(), &settings.hosts) {
             return self
                 .refuse_exchange(session, Problem::unknown_host(), &mut record)
                 .await;
@@ -303,17 +284,8 @@ fn written(length: usize, text: std::fmt::Arguments<'_>) -> String {
 }
 
 impl Serve for Gateway {
-    async fn serve(&self, mut session: ServerSession, arrival: Arrival) -> Option<Stream> {
-        self.run(&mut session, arrival).await;
-        // Whether the connection is kept was said in the answer's header: a drain that has begun
-        // since does not take it back, or the client's next request would be lost.
-        // Pingora puts no deadline on the last bytes, nor on the good-bye of TLS: a client that
-        // takes nothing would hold its connection for ever. What is left of a body is drained under
-        // a deadline of its own, the same.
-        let limit = 2 * self.current.load().settings.write_timeout;
-        let finished = within(limit, session.finish()).await?;
-        let reusable = finished.ok().flatten()?;
-        Some(reusable.into_parts().0)
+    async fn serve(&self, session: &mut Session, arrival: Arrival) {
+        self.run(session, arrival).await;
     }
 
     fn refuse(&self, refusal: EdgeRefusal) -> Bytes {

@@ -8,23 +8,17 @@ use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use http::header;
-use pingora::protocols::http::ServerSession;
 
 use super::answer::Reply;
+use crate::listener::Request;
 
 /// Below this it is not worth a header.
 pub(super) const SMALLEST: usize = 1_024;
 
 /// Does the client take gzip? A coding with `q=0` is one that it does not take (RFC 9110, 12.5.3).
-pub(super) fn wants_gzip(session: &ServerSession) -> bool {
-    let values = session
-        .req_header()
-        .headers
-        .get_all(header::ACCEPT_ENCODING);
-    let mut codings = values
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','));
+pub(super) fn wants_gzip(request: &Request) -> bool {
+    let values = request.values("accept-encoding");
+    let mut codings = values.flat_map(|value| value.split(','));
     codings.any(|coding| {
         let mut parts = coding.split(';').map(str::trim);
         let is_gzip = parts
@@ -36,8 +30,8 @@ pub(super) fn wants_gzip(session: &ServerSession) -> bool {
 }
 
 /// A whole answer, compressed if the client wants that and it is worth it.
-pub(super) fn compressed(session: &ServerSession, reply: Reply, body: Bytes) -> (Reply, Bytes) {
-    if body.len() < SMALLEST || !wants_gzip(session) {
+pub(super) fn compressed(request: &Request, reply: Reply, body: Bytes) -> (Reply, Bytes) {
+    if body.len() < SMALLEST || !wants_gzip(request) {
         return (reply, body);
     }
     let mut gzip = Gzip::new();

@@ -2,50 +2,37 @@
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-use http::{HeaderName, HeaderValue, header};
 use ipnet::IpNet;
-use pingora::protocols::http::ServerSession;
 
 use crate::admission::Head;
 use crate::caller::{Credentials, InvalidCredentials};
-use crate::listener::Arrival;
-use crate::listener::head::Framing;
+use crate::listener::{Arrival, Framing, Request};
 
 /// Where a client without a user name puts its key.
-const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+const API_KEY: &str = "x-api-key";
 
 /// What admission needs of the header.
-pub(super) fn head(session: &ServerSession, arrival: &Arrival, source: IpAddr) -> Head {
-    let request = session.req_header();
-    let (has_body, length) = match arrival.checked.framing {
+pub(super) fn head(request: &Request, source: IpAddr) -> Head {
+    let (has_body, length) = match request.framing() {
         Framing::None => (false, Some(0)),
         Framing::Length(length) => (true, Some(length)),
         Framing::Chunked => (true, None),
     };
-    let text = |name| {
-        request
-            .headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .map(str::to_owned)
-    };
     Head {
-        method: request.method.as_str().to_owned(),
-        // The edge let only visible ASCII pass.
-        target: String::from_utf8_lossy(request.raw_path()).into_owned(),
+        method: request.method().to_owned(),
+        target: request.target().to_owned(),
         has_body,
         length,
-        content_type: text(header::CONTENT_TYPE),
-        is_encoded: request.headers.contains_key(header::CONTENT_ENCODING),
+        content_type: request.value("content-type").map(str::to_owned),
+        is_encoded: request.value("content-encoding").is_some(),
         source: Some(source),
     }
 }
 
 /// What the client says it is.
-pub(super) fn credentials(session: &ServerSession) -> Result<Credentials, InvalidCredentials> {
-    let headers = &session.req_header().headers;
-    let all = |name| headers.get_all(name).iter().map(HeaderValue::as_bytes);
-    Credentials::of_request(all(header::AUTHORIZATION), all(API_KEY))
+pub(super) fn credentials(request: &Request) -> Result<Credentials, InvalidCredentials> {
+    let all = |name| request.values(name).map(str::as_bytes);
+    Credentials::of_request(all("authorization"), all(API_KEY))
 }
 
 /// What a client is taken for that may have shown a certificate. A header decides alone: behind a
@@ -59,12 +46,8 @@ pub(super) fn or_certificate(said: Credentials, arrival: &Arrival) -> Credential
 
 /// Does the client take JSON, as a client that says nothing does? Druid has some answers in Smile,
 /// too; who asks for that, or for something else, is not given what was asked for nobody.
-pub(super) fn takes_json(session: &ServerSession) -> bool {
-    let values = session.req_header().headers.get_all(header::ACCEPT);
-    let lines: Vec<&str> = values
-        .iter()
-        .map(|value| value.to_str().unwrap_or_default())
-        .collect();
+pub(super) fn takes_json(request: &Request) -> bool {
+    let lines: Vec<&str> = request.values("accept").collect();
     is_json_taken(&lines)
 }
 
@@ -85,9 +68,8 @@ fn is_json_taken(lines: &[&str]) -> bool {
 }
 
 /// Is the `Host` one that is served?
-pub(super) fn is_served(session: &ServerSession, hosts: &[String]) -> bool {
-    let host = session.req_header().headers.get(header::HOST);
-    serves(hosts, host.and_then(|value| value.to_str().ok()))
+pub(super) fn is_served(request: &Request, hosts: &[String]) -> bool {
+    serves(hosts, request.value("host"))
 }
 
 /// With or without its port; whatever it is, if no host is configured.
@@ -105,15 +87,8 @@ fn serves(hosts: &[String], host: Option<&str>) -> bool {
 }
 
 /// The client's address, as far as it can be believed.
-pub(super) fn source(session: &ServerSession, peer: SocketAddr, trusted: &[IpNet]) -> IpAddr {
-    let lines: Vec<&str> = session
-        .req_header()
-        .headers
-        .get_all("x-forwarded-for")
-        .iter()
-        // One that is no text is one that cannot be believed.
-        .map(|value| value.to_str().unwrap_or_default())
-        .collect();
+pub(super) fn source(request: &Request, peer: SocketAddr, trusted: &[IpNet]) -> IpAddr {
+    let lines: Vec<&str> = request.values("x-forwarded-for").collect();
     nearest(peer.ip(), &lines, trusted)
 }
 

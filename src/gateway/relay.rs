@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
-use pingora::protocols::http::ServerSession;
 use serde_json::json;
 use tokio::time::{Instant, timeout_at};
 
 use super::admit::even;
-use super::answer::{Length, Reply};
+use super::answer::Reply;
 use super::exchange::{Gateway, Record};
 use super::generation::Generation;
 use super::gzip::{Gzip, SMALLEST, compressed, is_gzip, wants_gzip};
@@ -24,6 +23,7 @@ use crate::admission::Rejection;
 use crate::caller::Principal;
 use crate::disclosure::{TaskList, length, members_with};
 use crate::druid::DataSource;
+use crate::listener::{Length, Session};
 use crate::policy::{Permit, Sight};
 use crate::route::{Action, Disclosure, Operation, Repeat, Route, Subject};
 use crate::upstream::{Failure, Head, Held, Plan, Request, Trail, Whole};
@@ -36,16 +36,16 @@ const AUTHOR: HeaderName = HeaderName::from_static("x-druid-author");
 /// What a client's header contributes to ours, and who it is. Everything else stays here: Druid
 /// reads identity from several headers, and audits what `X-Druid-Author` says.
 pub(super) fn forwarded_fields(
-    session: &ServerSession,
+    session: &Session,
     principal: &Principal,
     may_be_compressed: bool,
 ) -> Vec<(HeaderName, HeaderValue)> {
-    let headers = &session.req_header().headers;
     let mut fields = Vec::with_capacity(3);
-    if let Some(accept) = headers.get(header::ACCEPT) {
-        fields.push((header::ACCEPT, accept.clone()));
+    let accept = session.request().value("accept");
+    if let Some(Ok(accept)) = accept.map(HeaderValue::from_str) {
+        fields.push((header::ACCEPT, accept));
     }
-    if may_be_compressed && wants_gzip(session) {
+    if may_be_compressed && wants_gzip(session.request()) {
         fields.push((header::ACCEPT_ENCODING, HeaderValue::from_static("gzip")));
     }
     let author = crate::route::encode_segment(principal.name());
@@ -69,7 +69,7 @@ impl Gateway {
     )]
     pub(super) async fn relay(
         &self,
-        session: &mut ServerSession,
+        session: &mut Session,
         principal: &Principal,
         permit: &Permit,
         route: &Route,
@@ -135,7 +135,7 @@ impl Gateway {
         let reads = endpoint.action == Action::Read;
         let settings = &generation.settings;
         let mut answered = None;
-        if endpoint.is_shared && takes_json(session) {
+        if endpoint.is_shared && takes_json(session.request()) {
             let question = Question {
                 target: route.upstream_target(),
                 unavailable_is_an_answer: endpoint.operation == Operation::SupervisorHealth,
@@ -197,7 +197,8 @@ impl Gateway {
                         if asked.is_some_and(|asked| told < asked) {
                             even(begun, plan.deadline).await;
                         }
-                        let (reply, body) = compressed(session, adds(Reply::of(&read.head)), body);
+                        let (reply, body) =
+                            compressed(session.request(), adds(Reply::of(&read.head)), body);
                         self.answer(session, reply, body, record).await
                     }
                     Err(problem) => {
@@ -279,7 +280,7 @@ impl Gateway {
 
     async fn hand_down_error(
         &self,
-        session: &mut ServerSession,
+        session: &mut Session,
         head: &Head,
         body: Bytes,
         record: &mut Record<'_>,
@@ -298,7 +299,7 @@ impl Gateway {
     /// a client that reads slowly slows the Overlord down and takes no memory.
     async fn stream(
         &self,
-        session: &mut ServerSession,
+        session: &mut Session,
         mut answer: Pieces,
         end: Instant,
         sees: Option<&(dyn Fn(&DataSource) -> bool + Send + Sync)>,
@@ -329,7 +330,7 @@ impl Gateway {
                 && answer
                     .length()
                     .is_some_and(|length| length >= SMALLEST as u64);
-        let mut gzip = (is_worth_it && wants_gzip(session)).then(Gzip::new);
+        let mut gzip = (is_worth_it && wants_gzip(session.request())).then(Gzip::new);
         let length = match answer.length() {
             Some(length) if sees.is_none() && gzip.is_none() => Length::Known(length),
             Some(_) | None => Length::Unknown,
@@ -387,11 +388,10 @@ impl Gateway {
         }
         // Too late for another status: the client must see that the answer is not whole.
         record.outcome.cut = true;
-        session.set_keepalive(None);
-        session.shutdown().await;
+        session.close();
     }
 
-    async fn end(&self, session: &mut ServerSession, record: &mut Record<'_>) {
+    async fn end(&self, session: &mut Session, record: &mut Record<'_>) {
         self.write_piece(session, Bytes::new(), true, record).await;
     }
 }

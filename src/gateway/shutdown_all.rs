@@ -8,7 +8,6 @@ use std::slice;
 
 use bytes::Bytes;
 use http::StatusCode;
-use pingora::protocols::http::ServerSession;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::time::Instant;
@@ -22,6 +21,7 @@ use super::submit::{failed, refused_by_druid};
 use super::turn::turn;
 use crate::caller::Principal;
 use crate::druid::DataSource;
+use crate::listener::Session;
 use crate::route::{PREFIX, Route, encode_segment};
 use crate::upstream::{Failure, Plan, Request, Trail, Whole};
 
@@ -49,7 +49,7 @@ impl Gateway {
     )]
     pub(super) async fn shutdown_all(
         &self,
-        session: &mut ServerSession,
+        session: &mut Session,
         principal: &Principal,
         route: &Route,
         datasource: &DataSource,
@@ -108,7 +108,7 @@ impl Gateway {
 /// Shuts down every unfinished task of the datasource; tells how many there were. All of them have
 /// gone if it says so: what Druid refused to shut down is a problem.
 async fn each_task(
-    session: &ServerSession,
+    session: &Session,
     principal: &Principal,
     datasource: &DataSource,
     generation: &Generation,

@@ -2,7 +2,6 @@
 
 use bytes::Bytes;
 use http::{HeaderName, Method, StatusCode, header};
-use pingora::protocols::http::ServerSession;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::time::Instant;
@@ -16,6 +15,7 @@ use super::share::Act;
 use super::turn::turn;
 use crate::admission::{Admitted, Forward};
 use crate::druid::{DataSource, TaskId};
+use crate::listener::Session;
 use crate::quota::Level;
 use crate::route::{Action, Subject};
 use crate::upstream::{Failure, Head, Plan, Request, Submission, Submitted, Trail};
@@ -27,7 +27,7 @@ impl Gateway {
     /// Carries out what was admitted.
     pub(super) async fn forward(
         &self,
-        session: &mut ServerSession,
+        session: &mut Session,
         admitted: Admitted,
         generation: &Generation,
         due: Due,

@@ -6,27 +6,20 @@ use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use bytes::Bytes;
-use pingora::protocols::Stream;
-use pingora::protocols::http::ServerSession;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep};
 
 use super::connection::{EdgeRefusal, Settings, Verdict};
 use super::drain::{Drain, Phase};
-use super::head::Checked;
+use super::session::Session;
 use super::slots::Slots;
 use super::tls::Tls;
 use crate::certificate::Name;
 
 /// Who answers the requests that come through the edge.
 pub trait Serve: Send + Sync + 'static {
-    /// Answers one request, whose header is checked and waits in `session`; gives the connection
-    /// back if another request may follow on it.
-    fn serve(
-        &self,
-        session: ServerSession,
-        arrival: Arrival,
-    ) -> impl Future<Output = Option<Stream>> + Send;
+    /// Answers one request.
+    fn serve(&self, session: &mut Session, arrival: Arrival) -> impl Future<Output = ()> + Send;
 
     /// Takes note of a refusal at the edge and makes the bytes of its answer, which closes.
     fn refuse(&self, refusal: EdgeRefusal) -> Bytes;
@@ -35,13 +28,11 @@ pub trait Serve: Send + Sync + 'static {
     fn turned_away(&self, why: Verdict);
 }
 
-/// What the edge knows of a request.
+/// What the edge knows of a request beside its header.
 #[derive(Debug, Clone)]
 pub struct Arrival {
     /// The connection's other end: the client or the proxy in front of us.
     pub peer: SocketAddr,
-    /// What the header says of the body.
-    pub checked: Checked,
     /// When the first byte of the header came.
     pub at: Instant,
     /// Over TLS?

@@ -1,11 +1,12 @@
-//! The strict check of a chunked body, on its raw bytes, before any parser has seen them.
+//! A chunked body, read strictly: what two parsers could read differently is refused.
 //!
-//! Pingora takes any octet inside a chunk's extension, a bare line feed too, up to 8 KiB of it (run
-//! on 0.9.1). A proxy in front that ends the line there sees other chunks than we do, and another
-//! next request. So only what every parser reads alike passes: a size in plain hexadecimal, CRLF,
-//! so many bytes, CRLF, and an end without trailers. RFC 9112 lets a server ignore extensions and
-//! trailers; no client of Druid's sends any, so they are refused with everything else. What passes
-//! keeps its connection.
+//! A proxy in front that ends a chunk's extension at a bare line feed sees other chunks than one
+//! that does not, and another next request. So only what every parser reads alike passes: a size in
+//! plain hexadecimal, CRLF, so many bytes, CRLF, and an end without trailers. RFC 9112 lets a server
+//! ignore extensions and trailers; no client of Druid's sends any, so they are refused with
+//! everything else. What passes keeps its connection.
+
+use bytes::{Buf as _, Bytes, BytesMut};
 
 /// More digits than any body here can have.
 const MOST_DIGITS: u8 = 8;
@@ -19,16 +20,22 @@ pub(super) struct Chunks {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     /// In a size, after so many digits.
-    Size { digits: u8, value: u64 },
+    Size {
+        digits: u8,
+        value: u64,
+    },
     /// After a size's CR.
     SizeEnd(u64),
     /// So many bytes of the chunk are to come.
     Inside(u64),
     /// Before a chunk's CR, or after it.
-    ChunkEnd { cr: bool },
+    ChunkEnd {
+        cr: bool,
+    },
     /// After the last size: before the empty line's CR, or after it.
-    End { cr: bool },
-    /// What follows is another request's.
+    End {
+        cr: bool,
+    },
     Over,
 }
 
@@ -41,30 +48,42 @@ impl Default for State {
     }
 }
 
+/// What comes next.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// A piece, never empty.
+    Piece(Bytes),
+    /// More must come first.
+    More,
+    /// That was all; what follows is another request's.
+    End,
+}
+
 /// The body is not plainly chunked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the body's chunks are malformed")]
 pub(super) struct Malformed;
 
 impl Chunks {
-    /// Takes the next bytes, cut anywhere.
+    /// Takes the body's next piece out of what has come.
     ///
     /// # Errors
     /// [`Malformed`]
-    pub(super) fn push(&mut self, mut bytes: &[u8]) -> Result<(), Malformed> {
-        while let Some((first, rest)) = bytes.split_first() {
+    pub(super) fn take(&mut self, buffer: &mut BytesMut) -> Result<Step, Malformed> {
+        while let Some(first) = buffer.first().copied() {
             self.state = match self.state {
-                State::Over => return Ok(()),
+                State::Over => return Ok(Step::End),
                 State::Inside(left) => {
-                    let here = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
-                    bytes = bytes.get(here..).unwrap_or_default();
+                    let here = usize::try_from(left)
+                        .unwrap_or(usize::MAX)
+                        .min(buffer.len());
                     self.state = match left - here as u64 {
                         0 => State::ChunkEnd { cr: false },
                         left => State::Inside(left),
                     };
-                    continue;
+                    return Ok(Step::Piece(buffer.split_to(here).freeze()));
                 }
-                State::Size { digits, value } => match (first, char::from(*first).to_digit(16)) {
+                State::Size { digits, value } => match (first, char::from(first).to_digit(16)) {
                     (_, Some(digit)) if digits < MOST_DIGITS => State::Size {
                         digits: digits + 1,
                         value: value * 16 + u64::from(digit),
@@ -72,19 +91,22 @@ impl Chunks {
                     (b'\r', _) if digits > 0 => State::SizeEnd(value),
                     _ => return Err(Malformed),
                 },
-                State::SizeEnd(0) if *first == b'\n' => State::End { cr: false },
-                State::SizeEnd(size) if *first == b'\n' => State::Inside(size),
-                State::ChunkEnd { cr: false } if *first == b'\r' => State::ChunkEnd { cr: true },
-                State::ChunkEnd { cr: true } if *first == b'\n' => State::default(),
-                State::End { cr: false } if *first == b'\r' => State::End { cr: true },
-                State::End { cr: true } if *first == b'\n' => State::Over,
+                State::SizeEnd(0) if first == b'\n' => State::End { cr: false },
+                State::SizeEnd(size) if first == b'\n' => State::Inside(size),
+                State::ChunkEnd { cr: false } if first == b'\r' => State::ChunkEnd { cr: true },
+                State::ChunkEnd { cr: true } if first == b'\n' => State::default(),
+                State::End { cr: false } if first == b'\r' => State::End { cr: true },
+                State::End { cr: true } if first == b'\n' => State::Over,
                 State::SizeEnd(_) | State::ChunkEnd { .. } | State::End { .. } => {
                     return Err(Malformed);
                 }
             };
-            bytes = rest;
+            buffer.advance(1);
         }
-        Ok(())
+        match self.state {
+            State::Over => Ok(Step::End),
+            _ => Ok(Step::More),
+        }
     }
 }
 
@@ -92,35 +114,53 @@ impl Chunks {
 mod tests {
     use super::*;
 
+    type Taken = Result<(Vec<u8>, Option<Vec<u8>>), Malformed>;
+
+    /// Takes a body apart that comes in pieces; gives it and, if it ended, what stands behind it.
+    fn take<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Taken {
+        let (mut chunks, mut buffer) = (Chunks::default(), BytesMut::new());
+        let (mut body, mut is_over) = (Vec::new(), false);
+        for piece in pieces {
+            buffer.extend_from_slice(piece);
+            while !is_over {
+                match chunks.take(&mut buffer)? {
+                    Step::Piece(piece) => {
+                        assert!(!piece.is_empty());
+                        body.extend_from_slice(&piece);
+                    }
+                    Step::More => break,
+                    Step::End => is_over = true,
+                }
+            }
+        }
+        Ok((body, is_over.then(|| buffer.to_vec())))
+    }
+
     /// The same at every cut.
-    fn check(text: &[u8]) -> Result<State, Malformed> {
-        let mut whole = Chunks::default();
-        let verdict = whole.push(text).map(|()| whole.state);
+    fn check(text: &[u8]) -> Taken {
+        let whole = take([text]);
         for at in 0..=text.len() {
             let (left, right) = text.split_at(at);
-            let mut parts = Chunks::default();
-            let both = parts.push(left).and_then(|()| parts.push(right));
-            assert_eq!(both.map(|()| parts.state), verdict, "cut at {at}");
+            assert_eq!(take([left, right]), whole, "cut at {at}");
         }
-        let mut bytes = Chunks::default();
-        let each = text.iter().try_for_each(|byte| bytes.push(&[*byte]));
-        assert_eq!(each.map(|()| bytes.state), verdict, "byte by byte");
-        verdict
+        assert_eq!(take(text.chunks(1)), whole, "byte by byte");
+        whole
     }
 
     #[test]
     fn plain_chunks_pass() {
-        for text in [
-            "0\r\n\r\n",
-            "5\r\nhello\r\n0\r\n\r\n",
-            "5\r\nhello\r\n1\r\n\n\r\n0\r\n\r\n",
-            "0000000a\r\n0123456789\r\n0\r\n\r\n",
-            "A\r\n0123456789\r\n00\r\n\r\n",
-            "2\r\n\r\n\r\n0\r\n\r\n",
+        for (text, body, rest) in [
+            ("0\r\n\r\n", "", ""),
+            ("5\r\nhello\r\n0\r\n\r\n", "hello", ""),
+            ("5\r\nhello\r\n1\r\n\n\r\n0\r\n\r\n", "hello\n", ""),
+            ("0000000a\r\n0123456789\r\n0\r\n\r\n", "0123456789", ""),
+            ("A\r\n0123456789\r\n00\r\n\r\n", "0123456789", ""),
+            ("2\r\n\r\n\r\n0\r\n\r\n", "\r\n", ""),
             // Another request's bytes are judged as such.
-            "0\r\n\r\nGET / HTTP/1.1\r\n",
+            ("0\r\n\r\nGET / HTTP/1.1\r\n", "", "GET / HTTP/1.1\r\n"),
         ] {
-            assert_eq!(check(text.as_bytes()), Ok(State::Over), "{text:?}");
+            let taken = check(text.as_bytes());
+            assert_eq!(taken, Ok((body.into(), Some(rest.into()))), "{text:?}");
         }
         for text in [
             "",
@@ -133,7 +173,7 @@ mod tests {
             "0\r\n\r",
         ] {
             assert!(
-                check(text.as_bytes()).is_ok_and(|state| state != State::Over),
+                check(text.as_bytes()).is_ok_and(|(_, rest)| rest.is_none()),
                 "{text:?}"
             );
         }

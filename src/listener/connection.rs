@@ -5,19 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use pingora::protocols::Stream;
-use pingora::protocols::http::ServerSession;
-use pingora::protocols::l4::stream::Stream as L4Stream;
 use rustls::pki_types::UnixTime;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::accept::{Arrival, Listener, Serve};
-use super::chunks::Chunks;
+use super::chunks::{Chunks, Step};
 use super::drain::{Drain, Phase};
 use super::head::{self, Framing, Limits, Refused};
-use super::stream::{Joined, Watched};
+use super::request::Request;
+use super::session::{Session, Stream};
 
 /// A connection accepted just before the closing phase may still have its first request on the
 /// way (1 of 4,670 restarts under load met this): it gets this much more.
@@ -83,18 +81,16 @@ impl<S: Serve> Listener<S> {
     pub(super) async fn connection(self: &Arc<Self>, tcp: TcpStream, peer: SocketAddr) {
         // Answers are joined by us; waiting for more would only delay them.
         let _ = tcp.set_nodelay(true);
-        let plain = L4Stream::from(tcp);
-        let body = Watched::default();
         let tls = self.tls.load_full();
         let mut presented = None;
         let mut stream: Stream = match &tls {
-            None => Box::new(Joined::new(plain, body.clone())),
+            None => Box::new(tcp),
             Some(tls) => {
                 let limit = self.settings.load().tls_handshake_timeout;
-                match timeout(limit, tls.accept(plain)).await {
+                match timeout(limit, tls.accept(tcp)).await {
                     Ok(Ok((encrypted, shown))) => {
                         presented = shown;
-                        Box::new(Joined::new(encrypted, body.clone()))
+                        Box::new(encrypted)
                     }
                     Ok(Err(rest)) => {
                         self.serve.turned_away(Verdict::HandshakeFailed);
@@ -111,19 +107,11 @@ impl<S: Serve> Listener<S> {
         drop(tls);
         let mut fresh = true;
         loop {
-            body.set(None);
             let settings = self.settings.load_full();
             let mut block = BytesMut::with_capacity(1024);
             let read = read_head(&mut stream, &mut block, &settings, &self.drain, fresh).await;
-            let (checked, at) = match read {
-                Ok(Read {
-                    checked,
-                    chunks,
-                    at,
-                }) => {
-                    body.set(chunks);
-                    (checked, at)
-                }
+            let (request, at) = match read {
+                Ok(read) => read,
                 Err(Stop::Close) => {
                     let _ = timeout(LINGER, stream.shutdown()).await;
                     return;
@@ -140,20 +128,21 @@ impl<S: Serve> Listener<S> {
                 }
             };
             drop(settings);
-            let mut session = ServerSession::new_http1(stream);
-            session.set_pipelined_prefix(block);
             let certificate = presented
                 .as_mut()
                 .map(|shown| shown.names(self.tls.load().as_deref(), UnixTime::now()));
             let arrival = Arrival {
                 peer,
-                checked,
                 at,
                 tls: is_tls,
                 certificate,
             };
+            let mut session = Session::new(stream, request, block);
             // On the heap, so that a connection that waits for its next request is small.
-            let Some(kept) = Box::pin(self.serve.serve(session, arrival)).await else {
+            Box::pin(self.serve.serve(&mut session, arrival)).await;
+            // Whether it is kept was said in the answer's header: a drain that has begun since does
+            // not take it back, or the client's next request would be lost.
+            let Some(kept) = session.finish().await else {
                 return;
             };
             stream = kept;
@@ -162,23 +151,15 @@ impl<S: Serve> Listener<S> {
     }
 }
 
-/// A header block that passed.
-struct Read {
-    checked: head::Checked,
-    /// The body behind it, as far as it has come, if it is chunked.
-    chunks: Option<Chunks>,
-    /// When its first byte came.
-    at: Instant,
-}
-
-/// Reads one header block; what came of the body with it stays behind it in `block`.
+/// Reads one header block, and tells when its first byte came; what came of the body with it stays
+/// in `block`.
 async fn read_head(
     stream: &mut Stream,
     block: &mut BytesMut,
     settings: &Settings,
     drain: &Drain,
     fresh: bool,
-) -> Result<Read, Stop> {
+) -> Result<(Request, Instant), Stop> {
     let wait = if fresh {
         settings.first_byte_timeout
     } else {
@@ -196,22 +177,13 @@ async fn read_head(
     let until = at + settings.header_timeout;
     loop {
         if let Some(end) = head::end(block) {
-            let header = block.get(..end).unwrap_or_default();
-            let checked = head::check(header, &settings.limits)
-                .map_err(|refused| Stop::Refuse(refused, at))?;
-            let mut chunks = None;
-            if checked.framing == Framing::Chunked {
-                let body = block.get(end..).unwrap_or_default();
-                chunks
-                    .insert(Chunks::default())
-                    .push(body)
-                    .map_err(|_| Stop::Refuse(MALFORMED_CHUNKS, at))?;
+            let header = block.split_to(end).freeze();
+            let refuse = |refused| Stop::Refuse(refused, at);
+            let request = Request::read(header, &settings.limits).map_err(refuse)?;
+            if request.framing() == Framing::Chunked {
+                check_chunks(block).map_err(refuse)?;
             }
-            return Ok(Read {
-                checked,
-                chunks,
-                at,
-            });
+            return Ok((request, at));
         }
         if block.len() > settings.limits.bytes {
             let refused = Refused {
@@ -233,6 +205,19 @@ async fn read_head(
                     at,
                 ));
             }
+        }
+    }
+}
+
+/// Judges what has come of a chunked body.
+fn check_chunks(body: &[u8]) -> Result<(), Refused> {
+    let mut chunks = Chunks::default();
+    let mut body = BytesMut::from(body);
+    loop {
+        match chunks.take(&mut body) {
+            Ok(Step::Piece(_)) => {}
+            Ok(Step::More | Step::End) => return Ok(()),
+            Err(_) => return Err(MALFORMED_CHUNKS),
         }
     }
 }

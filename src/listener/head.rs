@@ -1,8 +1,10 @@
-//! The strict check of a header block, on its raw bytes, before any parser has seen them.
+//! The strict check of a header block, on its raw bytes: the only parser that it meets.
 //!
 //! What passes has one meaning for everybody: one request line, `Name: value` fields, one `Host`,
 //! one framing. What two parsers could read differently is refused (RFC 9110, RFC 9112; the list
 //! of what Pingora, nginx, HAProxy and Jetty disagree on was measured).
+
+use std::ops::Range;
 
 /// How a request's body is framed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,13 +17,23 @@ pub enum Framing {
     Chunked,
 }
 
-/// What the check found out on its way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Checked {
+/// What the check found out on its way, places counted from the block's begin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Checked {
+    /// The method.
+    pub(super) method: Range<usize>,
+    /// The request's target.
+    pub(super) target: Range<usize>,
+    /// Name and value of each field, in their order; the value without the blanks around it.
+    pub(super) fields: Vec<(Range<usize>, Range<usize>)>,
     /// The body's framing.
-    pub framing: Framing,
+    pub(super) framing: Framing,
     /// HTTP/1.0: no chunked answers, no kept connection.
-    pub is_http_10: bool,
+    pub(super) is_http_10: bool,
+    /// The client wants no other exchange on this connection.
+    pub(super) closes: bool,
+    /// The client waits for `100 Continue` before it sends the body.
+    pub(super) expects_continue: bool,
 }
 
 /// Bounds of a header block.
@@ -32,6 +44,9 @@ pub struct Limits {
     /// Fields.
     pub fields: usize,
 }
+
+/// So many fields a client sends, most often.
+const USUAL_FIELDS: usize = 12;
 
 /// The longest request target.
 pub const LONGEST_TARGET: usize = 4 * 1024;
@@ -131,64 +146,73 @@ const REFUSED: [&[u8]; 4] = [b"upgrade", b"http2-settings", b"proxy-connection",
 ///
 /// # Errors
 /// [`Refused`] with the status to answer.
-pub fn check(block: &[u8], limits: &Limits) -> Result<Checked, Refused> {
+pub(super) fn check(block: &[u8], limits: &Limits) -> Result<Checked, Refused> {
     if block.len() > limits.bytes {
         return Err(Refused {
             status: 431,
             reason: "the header is too large",
         });
     }
-    let mut lines = Lines { rest: block };
-    let is_http_10 = request_line(lines.next()?)?;
+    let mut lines = Lines { block, at: 0 };
+    let (_, line) = lines.next()?;
+    let (method, target, is_http_10) = request_line(line)?;
     let mut seen = Seen::default();
-    let mut count = 0;
+    let mut fields = Vec::with_capacity(USUAL_FIELDS);
     loop {
-        let line = lines.next()?;
+        let (at, line) = lines.next()?;
         if line.is_empty() {
             break;
         }
-        count += 1;
-        if count > limits.fields {
+        if fields.len() == limits.fields {
             return Err(Refused {
                 status: 431,
                 reason: "there are too many header fields",
             });
         }
-        field(line, &mut seen)?;
+        fields.push(field(at, line, &mut seen)?);
     }
-    if !lines.rest.is_empty() {
+    if lines.at != block.len() {
         return Err(bad("bytes follow the header's end"));
     }
     host(&seen, is_http_10)?;
-    connection(&seen)?;
+    let keeps = connection(&seen)?;
     expect(&seen, is_http_10)?;
     Ok(Checked {
+        method: 0..method,
+        target: method + 1..method + 1 + target,
+        fields,
         framing: framing(&seen, is_http_10)?,
         is_http_10,
+        closes: is_http_10 || !keeps,
+        expects_continue: seen.expect.is_some(),
     })
 }
 
 /// Lines that end with CRLF and hold neither CR nor LF.
 struct Lines<'a> {
-    rest: &'a [u8],
+    block: &'a [u8],
+    /// Where the next one begins.
+    at: usize,
 }
 
 impl<'a> Lines<'a> {
-    fn next(&mut self) -> Result<&'a [u8], Refused> {
+    /// The next line, and where it begins.
+    fn next(&mut self) -> Result<(usize, &'a [u8]), Refused> {
         let bare = || bad("a header line does not end with CRLF");
-        let at = self
-            .rest
-            .iter()
-            .position(|byte| matches!(byte, b'\r' | b'\n'))
-            .ok_or_else(bare)?;
-        let (line, rest) = self.rest.split_at(at);
-        self.rest = rest.strip_prefix(b"\r\n").ok_or_else(bare)?;
-        Ok(line)
+        let rest = self.block.get(self.at..).unwrap_or_default();
+        let length = memchr::memchr2(b'\r', b'\n', rest).ok_or_else(bare)?;
+        let (line, end) = rest.split_at(length);
+        if !end.starts_with(b"\r\n") {
+            return Err(bare());
+        }
+        let at = self.at;
+        self.at += length + 2;
+        Ok((at, line))
     }
 }
 
-/// `METHOD SP TARGET SP HTTP/1.x`; tells whether it is HTTP/1.0.
-fn request_line(line: &[u8]) -> Result<bool, Refused> {
+/// `METHOD SP TARGET SP HTTP/1.x`; tells how long the first two are, and whether it is HTTP/1.0.
+fn request_line(line: &[u8]) -> Result<(usize, usize, bool), Refused> {
     let malformed = bad("the request line is not `METHOD TARGET HTTP/1.1`");
     let mut words = line.split(|byte| *byte == b' ');
     let (Some(method), Some(target), Some(version), None) =
@@ -207,7 +231,6 @@ fn request_line(line: &[u8]) -> Result<bool, Refused> {
         }
         _ => return Err(malformed),
     };
-    // What is no Druid method is told here, in front of the parser, which would take `G!T`.
     match method {
         b"GET" | b"POST" | b"DELETE" | b"PUT" | b"HEAD" | b"OPTIONS" | b"PATCH" => {}
         [] => return Err(malformed),
@@ -227,16 +250,18 @@ fn request_line(line: &[u8]) -> Result<bool, Refused> {
     if target.first() != Some(&b'/') {
         return Err(bad("the request target does not begin with a slash"));
     }
-    // Pingora would turn a space or a control character into its escape, unseen.
     if !target.iter().all(|byte| matches!(byte, 0x21..=0x7e)) || target.contains(&b'#') {
         return Err(bad(
             "the request target holds a character that must be escaped",
         ));
     }
-    Ok(is_http_10)
+    Ok((method.len(), target.len(), is_http_10))
 }
 
-fn field<'a>(line: &'a [u8], seen: &mut Seen<'a>) -> Result<(), Refused> {
+/// Where a field's name and value stand.
+type Field = (Range<usize>, Range<usize>);
+
+fn field<'a>(at: usize, line: &'a [u8], seen: &mut Seen<'a>) -> Result<Field, Refused> {
     if matches!(line.first(), Some(b' ' | b'\t')) {
         return Err(bad("a header field is folded over two lines"));
     }
@@ -245,7 +270,10 @@ fn field<'a>(line: &'a [u8], seen: &mut Seen<'a>) -> Result<(), Refused> {
         .position(|byte| *byte == b':')
         .ok_or(bad("a header line has no colon"))?;
     let (name, value) = line.split_at(colon);
-    let value = value.get(1..).unwrap_or_default().trim_ascii();
+    let value = value.get(1..).unwrap_or_default().trim_ascii_start();
+    let begin = at + line.len() - value.len();
+    let value = value.trim_ascii_end();
+    let place = (at..at + colon, begin..begin + value.len());
     if name.is_empty() || !name.iter().copied().all(is_name_byte) {
         return Err(bad(
             "a header field's name holds a character that it must not",
@@ -265,7 +293,7 @@ fn field<'a>(line: &'a [u8], seen: &mut Seen<'a>) -> Result<(), Refused> {
         ));
     }
     let Some(index) = ONCE.iter().position(|once| name.eq_ignore_ascii_case(once)) else {
-        return Ok(());
+        return Ok(place);
     };
     if let Some(flag) = seen.once.get_mut(index)
         && std::mem::replace(flag, true)
@@ -280,7 +308,7 @@ fn field<'a>(line: &'a [u8], seen: &mut Seen<'a>) -> Result<(), Refused> {
         4 => seen.expect = Some(value),
         _ => {}
     }
-    Ok(())
+    Ok(place)
 }
 
 fn host(seen: &Seen<'_>, is_http_10: bool) -> Result<(), Refused> {
@@ -297,22 +325,23 @@ fn host(seen: &Seen<'_>, is_http_10: bool) -> Result<(), Refused> {
     }
 }
 
-/// Only `close` and `keep-alive`: any other name would be a field that proxies remove on the way.
-fn connection(seen: &Seen<'_>) -> Result<(), Refused> {
+/// Is it kept? Only `close` and `keep-alive` may be asked for: any other name would be a field that
+/// proxies remove on the way.
+fn connection(seen: &Seen<'_>) -> Result<bool, Refused> {
+    let mut keeps = true;
     let Some(value) = seen.connection else {
-        return Ok(());
+        return Ok(keeps);
     };
-    let good = |option: &[u8]| {
-        let option = option.trim_ascii();
-        option.eq_ignore_ascii_case(b"close") || option.eq_ignore_ascii_case(b"keep-alive")
-    };
-    if value.split(|byte| *byte == b',').all(good) {
-        Ok(())
-    } else {
-        Err(bad(
-            "`Connection` names something else than `close` or `keep-alive`",
-        ))
+    for option in value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
+        if option.eq_ignore_ascii_case(b"close") {
+            keeps = false;
+        } else if !option.eq_ignore_ascii_case(b"keep-alive") {
+            return Err(bad(
+                "`Connection` names something else than `close` or `keep-alive`",
+            ));
+        }
     }
+    Ok(keeps)
 }
 
 fn expect(seen: &Seen<'_>, is_http_10: bool) -> Result<(), Refused> {

@@ -4,16 +4,16 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use pingora::protocols::l4::stream::Stream as L4Stream;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoServerSessionStorage, VerifierBuilderError, WebPkiClientVerifier};
 use rustls::sign::SingleCertAndKey;
 use rustls::{ServerConfig, version};
+use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
-use super::encrypted::Encrypted;
 use crate::certificate::{self, Chain, Files, Name, Unusable};
 
 /// HTTP/2 is not offered: every byte of a header is checked, and Druid's clients need none.
@@ -129,8 +129,8 @@ impl Tls {
     /// the connection is given back.
     pub(super) async fn accept(
         &self,
-        tcp: L4Stream,
-    ) -> Result<(Encrypted, Option<Presented>), L4Stream> {
+        tcp: TcpStream,
+    ) -> Result<(TlsStream<TcpStream>, Option<Presented>), TcpStream> {
         let stream = self.acceptor.accept(tcp).into_fallible().await;
         let stream = stream.map_err(|(error, tcp)| {
             tracing::debug!(%error, "a TLS handshake failed");
@@ -141,7 +141,7 @@ impl Tls {
             (Some(shown), Some(verifier)) => Some(Presented::new(shown.to_vec(), verifier.clone())),
             (Some(_) | None, _) => None,
         };
-        Ok((Encrypted(Box::new(stream)), presented))
+        Ok((stream, presented))
     }
 }
 

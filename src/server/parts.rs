@@ -319,7 +319,7 @@ pub(super) fn edge(from: &config::Listener) -> listener::Settings {
     listener::Settings {
         max_connections: from.max_connections,
         max_connections_per_source: from.max_connections_per_source,
-        limits: listener::head::Limits {
+        limits: listener::Limits {
             bytes: from.max_header_size,
             fields: from.max_header_fields,
         },

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::load;
 use crate::peer::{self, Kind, Peer, Programs};
-use crate::result::Cost;
-use crate::run::{self, Load, Progress};
+use crate::run::{self, Progress};
 use crate::specs;
+use crate::turns::{Field, Load, Pace};
 use crate::work::{Request, SLOT, Work};
 
 /// One curve.
@@ -157,10 +157,10 @@ pub async fn run(programs: &Programs, time: Duration) -> io::Result<Vec<Curve>> 
             };
             let idle = idle.saturating_sub(load.connections);
             let idle = load::idle(peer.address, &Work::Status.request(), idle).await?;
-            let mut cost = Cost::new(load.work, Kind::Overgate);
-            run::measure(&peer, &load, run::Turn::of(time), 0, &mut cost).await?;
+            let mut field = Field::of(std::slice::from_ref(&peer));
+            let turns = field.measure(&load, Pace::of_time(time)).await?;
             drop(idle);
-            measured.push((much, cost.cpu.first().copied().unwrap_or(f64::NAN)));
+            measured.push((much, turns.first().map_or(f64::NAN, |turns| turns.cpu)));
         }
         curves.push(Curve {
             what: what.to_owned(),

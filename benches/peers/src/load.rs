@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 
 use crate::wire::{self, Head};
 use crate::work::Request;
@@ -28,10 +29,26 @@ pub struct Done {
 struct Counter {
     done: Cell<Done>,
     number: Cell<u64>,
+    /// Requests that are sent and not answered.
+    open: Cell<usize>,
+    may_ask: Cell<bool>,
     is_over: Cell<bool>,
+    changed: Notify,
 }
 
-/// A load that runs while it is measured.
+impl Counter {
+    /// Waits until the next request may be sent; gives whether there is one.
+    async fn next(&self) -> bool {
+        loop {
+            if self.is_over.get() || self.may_ask.get() {
+                return !self.is_over.get();
+            }
+            self.changed.notified().await;
+        }
+    }
+}
+
+/// A load that can be let go on and be paused.
 pub struct Running {
     counter: Rc<Counter>,
     tasks: Vec<tokio::task::JoinHandle<()>>,
@@ -39,7 +56,7 @@ pub struct Running {
 
 impl Running {
     /// As many connections, each with one request at a time, the next one when the last is answered.
-    /// Must run in a `LocalSet`. `first` is the number of the first request.
+    /// Paused at first. Must run in a `LocalSet`. `first` is the number of the first request.
     pub fn start(
         to: SocketAddr,
         request: &Request,
@@ -53,7 +70,7 @@ impl Running {
             let counter = counter.clone();
             let request = request.clone();
             tokio::task::spawn_local(async move {
-                while !counter.is_over.get() {
+                while counter.next().await {
                     if converse(to, request.clone(), status, &counter)
                         .await
                         .is_err()
@@ -75,9 +92,33 @@ impl Running {
         self.counter.done.get()
     }
 
+    /// Asks.
+    pub fn go_on(&self) {
+        self.counter.may_ask.set(true);
+        self.counter.changed.notify_waiters();
+    }
+
+    /// Asks no more; what is asked is answered when this returns.
+    ///
+    /// # Errors
+    /// It is not answered.
+    pub async fn pause(&self) -> io::Result<()> {
+        const LONGEST: Duration = Duration::from_secs(10);
+        self.counter.may_ask.set(false);
+        let begun = Instant::now();
+        while self.counter.open.get() > 0 {
+            if begun.elapsed() > LONGEST {
+                return Err(io::Error::other("requests that are not answered for 10 s"));
+            }
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    }
+
     /// Ends it; gives the number that the next request would have had.
     pub async fn end(self) -> u64 {
         self.counter.is_over.set(true);
+        self.counter.changed.notify_waiters();
         for task in self.tasks {
             // What hangs is not waited for.
             let abort = task.abort_handle();
@@ -101,12 +142,14 @@ async fn converse(
     let mut stream = TcpStream::connect(to).await?;
     stream.set_nodelay(true)?;
     let mut buffer = Vec::with_capacity(256 << 10);
-    while !counter.is_over.get() {
+    while counter.next().await {
         let number = counter.number.get();
         counter.number.set(number + 1);
         request.number(number);
-        stream.write_all(&request.bytes).await?;
-        let head = wire::read_answer(&mut stream, &mut buffer).await?;
+        counter.open.set(counter.open.get() + 1);
+        let answer = ask(&mut stream, &request, &mut buffer).await;
+        counter.open.set(counter.open.get() - 1);
+        let head = answer?;
         let mut done = counter.done.get();
         match head.status == status {
             true => done.answers += 1,
@@ -119,6 +162,11 @@ async fn converse(
         }
     }
     Ok(())
+}
+
+async fn ask(stream: &mut TcpStream, request: &Request, buffer: &mut Vec<u8>) -> io::Result<Head> {
+    stream.write_all(&request.bytes).await?;
+    wire::read_answer(stream, buffer).await
 }
 
 /// Times of answers, shortest first.

@@ -20,6 +20,7 @@ mod responder;
 mod result;
 mod run;
 mod specs;
+mod turns;
 mod wire;
 mod work;
 
@@ -32,6 +33,7 @@ use clap::{Args, Parser, Subcommand};
 
 use peer::{Kind, Programs};
 use run::Plan;
+use turns::Load;
 use work::Work;
 
 /// overgate's own: so bare Pingora has it, too.
@@ -54,7 +56,7 @@ enum Command {
         /// How overgate and this program were built.
         #[arg(long, default_value = "dist")]
         profile: String,
-        #[arg(long, default_value_t = 48)]
+        #[arg(long, default_value_t = 24)]
         rounds: u32,
         /// Where the numbers go.
         #[arg(long)]
@@ -174,13 +176,7 @@ fn carry_out(command: Command) -> std::io::Result<ExitCode> {
                 kinds: programs.kinds(),
                 works: Work::ALL.to_vec(),
                 timed: vec![Work::Status, Work::Post2k],
-                tasks: work::NUMBERS,
                 rounds,
-                turn: run::Turn {
-                    warm_up: Duration::from_millis(150),
-                    time: Duration::from_millis(300),
-                },
-                seldom: 6,
                 memory: true,
             };
             let results = tasks.block_on(&runtime, run::run(&programs, &plan, &profile))?;
@@ -194,11 +190,7 @@ fn carry_out(command: Command) -> std::io::Result<ExitCode> {
                 kinds: vec![Kind::Nginx, Kind::Overgate],
                 works: vec![Work::Status, Work::Post2k, Work::Post40k, Work::Invalid40k],
                 timed: vec![Work::Status],
-                // Known after the first round, which is short.
-                tasks: work::NUMBERS / 2,
-                rounds: 4,
-                turn: run::Turn::of(Duration::from_secs(1)),
-                seldom: 2,
+                rounds: 6,
                 memory: false,
             };
             let programs = Programs::from(programs);
@@ -260,7 +252,7 @@ fn carry_out(command: Command) -> std::io::Result<ExitCode> {
             let more = more.unwrap_or_default();
             let time = Duration::from_secs(seconds);
             let programs = Programs::from(programs);
-            let mut load = run::Load::of(work);
+            let mut load = Load::of(work);
             load.connections = connections.unwrap_or(load.connections);
             load.request.numbers = asked.unwrap_or(load.request.numbers);
             let busy = run::busy(&programs, kind, &load, time, &more);

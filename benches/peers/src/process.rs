@@ -4,10 +4,13 @@ use std::io;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use nix::time::clock_getcpuclockid;
+use nix::unistd::Pid;
+
 /// The core that a measured proxy has for itself; everything else runs on the others.
 const PROXY_CORE: usize = 0;
 
-/// Ticks of a second in `/proc/PID/stat` (`USER_HZ`, 100 on every architecture that Linux has now).
+/// Ticks of a second in `/proc/stat` (`USER_HZ`, 100 on every architecture that Linux has now).
 const TICKS: u64 = 100;
 
 /// A process that ends when this is dropped.
@@ -89,7 +92,7 @@ impl Process {
 
     /// CPU time that it has taken, user and system, all threads and children.
     pub fn cpu(&self) -> Duration {
-        of_ticks(self.tree().into_iter().map(ticks).sum())
+        self.tree().into_iter().map(cpu).sum()
     }
 
     /// Memory, in KiB: what it has alone, and its share of what it has with others (PSS).
@@ -130,14 +133,12 @@ impl Drop for Process {
     }
 }
 
-/// User and system time of a process, threads that ended included, in ticks.
-fn ticks(id: u32) -> u64 {
-    let text = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
-    // The name, in brackets, may hold anything.
-    let fields = text.rsplit_once(')').map_or("", |(_, fields)| fields);
-    // The 14th and 15th of proc_pid_stat(5), of which two stand before.
-    let times = fields.split_whitespace().skip(11).take(2);
-    times.filter_map(|ticks| ticks.parse::<u64>().ok()).sum()
+/// User and system time of a process, threads that ended included: its CPU-time clock
+/// (`clock_getcpuclockid(3)`), whose unit is a nanosecond and not, as in `/proc`, a hundredth.
+fn cpu(id: u32) -> Duration {
+    let id = Pid::from_raw(i32::try_from(id).unwrap_or(i32::MAX));
+    let clock = clock_getcpuclockid(id).and_then(|clock| clock.now());
+    clock.map_or(Duration::ZERO, Duration::from)
 }
 
 /// The machine's cores.
@@ -149,11 +150,7 @@ pub fn cores() -> usize {
 
 /// CPU time that this process has taken.
 pub fn own_cpu() -> Duration {
-    of_ticks(ticks(std::process::id()))
-}
-
-fn of_ticks(ticks: u64) -> Duration {
-    Duration::from_millis(ticks * 1_000 / TICKS)
+    cpu(std::process::id())
 }
 
 /// Leaves the core of proxies: for this process, and for all that it starts here.
@@ -177,8 +174,6 @@ pub fn machine_cpu() -> Duration {
     // user, nice, system, idle, iowait, irq, softirq: see proc_stat(5).
     let fields = line.split_whitespace().skip(1).take(7).enumerate();
     let busy = fields.filter(|(at, _)| !matches!(at, 3 | 4));
-    of_ticks(
-        busy.filter_map(|(_, ticks)| ticks.parse::<u64>().ok())
-            .sum(),
-    )
+    let ticks = busy.filter_map(|(_, ticks)| ticks.parse::<u64>().ok());
+    Duration::from_millis(ticks.sum::<u64>() * 1_000 / TICKS)
 }

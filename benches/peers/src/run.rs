@@ -1,18 +1,19 @@
-//! Measures: memory first, with fresh processes; then rounds in which everybody has his turn.
+//! Measures: memory first, with fresh processes; then rounds in which all is measured of everybody.
 
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 
-use crate::load::{self, Running};
+use crate::load;
 use crate::peer::{self, Kind, Peer, Programs};
 use crate::process;
 use crate::responder;
 use crate::result::{Cost, Machine, Memory, Results, Time};
-use crate::work::{Request, Work};
+use crate::turns::{Field, Load, Pace};
+use crate::work::Work;
 
 /// What is measured, and for how long.
 #[derive(Debug, Clone)]
@@ -23,65 +24,15 @@ pub struct Plan {
     pub works: Vec<Work>,
     /// Whose times on one connection.
     pub timed: Vec<Work>,
-    /// So many tasks are polled in turn.
-    pub tasks: u64,
-    /// Rounds: many short ones. What disturbs the machine lasts for a second or a minute, and must
-    /// not be in half of them.
+    /// Rounds, in each of which everything is measured.
     pub rounds: u32,
-    /// A turn in them.
-    pub turn: Turn,
-    /// Each so many of them times are taken, too, and what takes long.
-    pub seldom: u32,
     /// Is memory measured?
     pub memory: bool,
 }
 
-/// Of answers of which there are a few in a second.
-const LONG_TURN: Turn = Turn {
-    warm_up: Duration::from_millis(300),
-    time: Duration::from_secs(2),
-};
-
 /// How many requests a second, and how many, for times.
 const RATE: u32 = 500;
-const REQUESTS: u32 = 500;
-
-/// How long a measurement takes.
-#[derive(Debug, Clone, Copy)]
-pub struct Turn {
-    /// Not measured yet.
-    pub warm_up: Duration,
-    /// Measured.
-    pub time: Duration,
-}
-
-impl Turn {
-    /// One of such a time.
-    pub fn of(time: Duration) -> Turn {
-        Turn { time, ..LONG_TURN }
-    }
-}
-
-/// What is asked of a proxy, by how many at once.
-pub struct Load {
-    /// What it is.
-    pub work: Work,
-    /// Its bytes.
-    pub request: Request,
-    /// How many ask.
-    pub connections: usize,
-}
-
-impl Load {
-    /// As in a run.
-    pub fn of(work: Work) -> Load {
-        Load {
-            work,
-            request: work.request(),
-            connections: work.connections(),
-        }
-    }
-}
+const REQUESTS: u32 = 250;
 
 /// What is done, on a terminal in one line.
 pub struct Progress {
@@ -133,12 +84,10 @@ pub async fn upstream() -> io::Result<SocketAddr> {
 /// Something cannot be started, or does not answer as it should.
 pub async fn run(programs: &Programs, plan: &Plan, profile: &str) -> io::Result<Results> {
     let upstream = upstream().await?;
-    let kinds = plan.kinds.len() + 1;
-    let long = plan.works.iter().filter(|work| work.is_long()).count();
-    let often = plan.rounds as usize * (plan.works.len() - long) * (kinds - 1);
-    let seldom = plan.rounds.div_ceil(plan.seldom) as usize;
-    let seldom = seldom * (long * (kinds - 1) + plan.timed.len() * kinds);
-    let steps = often + seldom + usize::from(plan.memory) * (kinds - 1);
+    let kinds = plan.kinds.len();
+    let of_times = plan.timed.len() * (kinds + 1);
+    let of_a_round = (plan.works.len() + of_times) * plan.rounds as usize;
+    let steps = of_a_round + usize::from(plan.memory) * kinds;
     let mut progress = Progress::of(u32::try_from(steps).unwrap_or(u32::MAX));
     let mut results = Results {
         date: jiff::Timestamp::now().strftime("%Y-%m-%d").to_string(),
@@ -164,31 +113,26 @@ pub async fn run(programs: &Programs, plan: &Plan, profile: &str) -> io::Result<
     for kind in &plan.kinds {
         peers.push(Peer::start(programs, *kind, upstream, "").await?);
     }
-    let mut numbers = 0;
+    let mut field = Field::of(&peers);
     let mut costs = BTreeMap::new();
     let mut times = BTreeMap::new();
+    let mut timed = 0;
+    for work in &plan.works {
+        // Who belongs to what is known by then.
+        field.warm_up(&Load::of(*work)).await?;
+    }
     for round in 1..=plan.rounds {
-        let is_whole = (round - 1) % plan.seldom == 0;
         for work in &plan.works {
-            if work.is_long() && !is_whole {
-                continue;
-            }
-            let turn = if work.is_long() { LONG_TURN } else { plan.turn };
-            let mut load = Load::of(*work);
-            load.request.numbers = plan.tasks;
-            for peer in &peers {
-                progress.step(&format!(
-                    "round {round}: {}, {}",
-                    work.title(),
-                    peer.kind.title()
-                ));
-                let cost = costs
-                    .entry((*work, peer.kind))
-                    .or_insert_with(|| Cost::new(*work, peer.kind));
-                numbers = measure(peer, &load, turn, numbers, cost).await?;
+            progress.step(&format!("round {round}: {}", work.title()));
+            let turns = field
+                .measure(&Load::of(*work), Pace::of_work(*work))
+                .await?;
+            for turn in turns {
+                let new = || Cost::new(*work, turn.kind);
+                turn.add_to(costs.entry((*work, turn.kind)).or_insert_with(new));
             }
         }
-        for work in plan.timed.iter().filter(|_| is_whole) {
+        for work in &plan.timed {
             for peer in std::iter::once(None).chain(peers.iter().map(Some)) {
                 let kind = peer.map(|peer| peer.kind);
                 let name = kind.map_or("nobody between", Kind::title);
@@ -200,12 +144,12 @@ pub async fn run(programs: &Programs, plan: &Plan, profile: &str) -> io::Result<
                     p99: Vec::new(),
                 });
                 let to = peer.map_or(upstream, |peer| peer.address);
-                let (request, first) = (work.request(), numbers);
-                let timed = move || load::at_a_rate(to, request, 200, RATE, REQUESTS, first);
-                let all = tokio::task::spawn_blocking(timed)
+                let (request, first) = (work.request(), timed);
+                let all = move || load::at_a_rate(to, request, 200, RATE, REQUESTS, first);
+                let all = tokio::task::spawn_blocking(all)
                     .await?
                     .map_err(|error| io::Error::other(format!("{name}: {error}")))?;
-                numbers += u64::from(REQUESTS);
+                timed += u64::from(REQUESTS);
                 time.p50.push(all.percentile(0.5));
                 time.p99.push(all.percentile(0.99));
             }
@@ -226,73 +170,6 @@ pub async fn run(programs: &Programs, plan: &Plan, profile: &str) -> io::Result<
     Ok(results)
 }
 
-/// The status that a proxy answers with.
-fn status(kind: Kind, work: Work) -> u16 {
-    match (kind, work) {
-        (Kind::Overgate, Work::Invalid40k) => 400,
-        _ => 200,
-    }
-}
-
-/// Looks for work all the time and never sleeps: to wake somebody who does costs whoever sends him
-/// something, and most the proxy that is slowest.
-async fn stay_awake() {
-    loop {
-        tokio::task::yield_now().await;
-    }
-}
-
-/// Measures one kind of request of one proxy; gives the number that the next request has.
-///
-/// # Errors
-/// As [`run`].
-pub async fn measure(
-    peer: &Peer,
-    load: &Load,
-    turn: Turn,
-    first: u64,
-    into: &mut Cost,
-) -> io::Result<u64> {
-    let work = load.work;
-    let status = status(peer.kind, work);
-    let load = Running::start(peer.address, &load.request, load.connections, status, first);
-    let awake = tokio::task::spawn_local(stay_awake());
-    tokio::time::sleep(turn.warm_up).await;
-    let spent = || {
-        let ours = process::own_cpu();
-        (peer.process.cpu(), ours, process::machine_cpu())
-    };
-    let (before, spent_before) = (load.done(), spent());
-    let begun = Instant::now();
-    tokio::time::sleep(turn.time).await;
-    let (after, spent_after) = (load.done(), spent());
-    let elapsed = begun.elapsed();
-    awake.abort();
-    let next = load.end().await;
-    let answers = after.answers - before.answers;
-    if answers == 0 || after.failures > 0 {
-        let what = format!(
-            "{}, {}: {answers} answers as they should be, {} others",
-            work.title(),
-            peer.kind.title(),
-            after.failures
-        );
-        return Err(io::Error::other(what));
-    }
-    #[expect(clippy::cast_precision_loss, reason = "counts of a few seconds")]
-    {
-        let proxy = (spent_after.0 - spent_before.0).as_secs_f64();
-        let ours = (spent_after.1 - spent_before.1).as_secs_f64();
-        let all = (spent_after.2.saturating_sub(spent_before.2)).as_secs_f64();
-        into.cpu.push(proxy * 1e6 / answers as f64);
-        into.rate.push(answers as f64 / elapsed.as_secs_f64());
-        let foreign = (all - proxy - ours) / elapsed.as_secs_f64();
-        into.foreign.push(foreign.max(0.0));
-    }
-    into.bytes = (after.bytes - before.bytes) / answers;
-    Ok(next)
-}
-
 /// Keeps a proxy busy for a while, and prints what that costs.
 ///
 /// # Errors
@@ -307,9 +184,10 @@ pub async fn busy(
     let upstream = upstream().await?;
     let peer = Peer::start(programs, kind, upstream, more).await?;
     println!("{}", peer.process.id());
-    let mut cost = Cost::new(load.work, kind);
-    measure(&peer, load, Turn::of(time), 0, &mut cost).await?;
-    println!("{:.1?} us by request, {:.0?} a second", cost.cpu, cost.rate);
+    let mut field = Field::of(std::slice::from_ref(&peer));
+    for turn in field.measure(load, Pace::of_time(time)).await? {
+        println!("{:.1} us by request, {:.0} a second", turn.cpu, turn.rate);
+    }
     Ok(())
 }
 

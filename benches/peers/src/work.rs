@@ -61,14 +61,6 @@ impl Work {
         }
     }
 
-    /// Does an answer take so long that only a few come in a second?
-    pub fn is_long(self) -> bool {
-        match self {
-            Work::Status | Work::Post2k | Work::Post40k | Work::Invalid40k => false,
-            Work::Log | Work::List | Work::Filtered => true,
-        }
-    }
-
     /// Connections at once.
     pub fn connections(self) -> usize {
         match self {
