@@ -6,8 +6,9 @@
 //!
 //! **Everything that decides is a pure function.** The modules down to [`admission`] contain no
 //! socket, file, clock, task or log line: the same functions serve the proxy and the commands that
-//! judge offline. Around them stand the edges, where I/O lives, and the shell, which is the only
-//! place that knows Pingora's server. `tests/architecture.rs` holds the layers apart.
+//! judge offline. Around them stand the edges, where I/O lives, and the shell, which serves
+//! clients. Pingora's connector dials the Overlords; what is spoken over it is read and written
+//! here, strictly, on both sides ([`listener`], [`upstream`]). `tests/architecture.rs` holds the layers apart.
 //!
 //! In reading order:
 //!
@@ -18,7 +19,7 @@
 //! | judging | [`schema`], [`policy`], [`quota`], [`disclosure`] | the above, not each other |
 //! | deciding | [`admission`]: the one pipeline, every check in its order | the above |
 //! | edges | [`config`], [`identity`], [`upstream`], [`store`], [`telemetry`] | the above, not each other |
-//! | shell | [`listener`], [`gateway`], [`admin`], [`demo`] | the above, and Pingora |
+//! | shell | [`listener`], [`gateway`], [`admin`], [`demo`] | the above |
 //! | doors | [`server`], [`cli`] | everything |
 //!
 //! One request's way: the [`listener`] reads a header block under a deadline and checks its bytes;

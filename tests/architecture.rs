@@ -56,7 +56,7 @@ const IMPURE: [&str; 8] = [
 
 /// Crates that only some modules may see.
 const OWNED: &[(&str, &[&str])] = &[
-    ("pingora::", &["listener", "gateway", "upstream"]),
+    ("pingora::", &["upstream"]),
     ("governor::", &["quota"]),
     ("prometheus::", &["telemetry"]),
     ("redis::", &["store"]),

@@ -29,7 +29,7 @@ const WARNING: HeaderName = HeaderName::from_static("overgate-warning");
 
 /// Fields of an Overlord's answer that are not handed on: those between us and it, what its
 /// authenticators have to say, and where it would send the client behind our back.
-const NOT_HANDED_ON: [HeaderName; 14] = [
+const NOT_HANDED_ON: [HeaderName; 15] = [
     header::CONNECTION,
     HeaderName::from_static("keep-alive"),
     header::PROXY_AUTHENTICATE,
@@ -45,6 +45,8 @@ const NOT_HANDED_ON: [HeaderName; 14] = [
     header::SET_COOKIE,
     HeaderName::from_static("authentication-info"),
     HeaderName::from_static("proxy-authentication-info"),
+    // The log has ours.
+    REQUEST_ID,
 ];
 
 /// An answer's header in the making.
@@ -75,8 +77,9 @@ impl Reply {
         }
     }
 
-    pub(super) fn field(mut self, name: HeaderName, value: impl AsRef<str>) -> Reply {
-        if let Ok(value) = HeaderValue::from_str(value.as_ref()) {
+    /// With another field; what no field may hold is left out.
+    pub(super) fn field(mut self, name: HeaderName, value: impl TryInto<HeaderValue>) -> Reply {
+        if let Ok(value) = value.try_into() {
             self.fields.push((name, value));
         }
         self
@@ -241,6 +244,7 @@ mod tests {
             "Proxy-Authentication-Info",
             "Proxy-Authenticate",
             "Keep-Alive",
+            "X-Request-Id",
             "ETag",
         ];
         for name in told {

@@ -1,6 +1,6 @@
 //! The gateway: one request from its checked header to the end of its answer.
 //!
-//! The edge hands over a session of Pingora's HTTP/1 server; [`admission`](crate::admission)
+//! The edge hands over a [`Session`](crate::listener::Session); [`admission`](crate::admission)
 //! decides; what is admitted goes upstream over Pingora's connector, in one of two ways that the
 //! type of [`Forward`](crate::admission::Forward) chooses: a judged submission is sent with its
 //! exact length and answered whole (`submit.rs`), everything else streams through (`relay.rs`),

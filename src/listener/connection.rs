@@ -60,7 +60,7 @@ pub enum Verdict {
     HandshakeFailed,
 }
 
-/// A header block that was refused before anybody parsed it.
+/// A header block that was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EdgeRefusal {
     /// The connection's other end.

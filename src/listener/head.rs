@@ -258,6 +258,27 @@ fn request_line(line: &[u8]) -> Result<(usize, usize, bool), Refused> {
     Ok((method.len(), target.len(), is_http_10))
 }
 
+/// Without the blanks that may stand before a field's value (RFC 9110, section 5.5): no others. Rust's
+/// `trim_ascii` takes a form feed for one, and what follows it for the value.
+fn without_blanks(value: &[u8]) -> &[u8] {
+    let first = value.iter().position(|byte| !is_blank(*byte));
+    value
+        .get(first.unwrap_or(value.len())..)
+        .unwrap_or_default()
+}
+
+/// Without those that may stand behind it.
+fn without_blanks_behind(value: &[u8]) -> &[u8] {
+    let last = value.iter().rposition(|byte| !is_blank(*byte));
+    value
+        .get(..last.map_or(0, |last| last + 1))
+        .unwrap_or_default()
+}
+
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t')
+}
+
 /// Where a field's name and value stand.
 type Field = (Range<usize>, Range<usize>);
 
@@ -270,9 +291,9 @@ fn field<'a>(at: usize, line: &'a [u8], seen: &mut Seen<'a>) -> Result<Field, Re
         .position(|byte| *byte == b':')
         .ok_or(bad("a header line has no colon"))?;
     let (name, value) = line.split_at(colon);
-    let value = value.get(1..).unwrap_or_default().trim_ascii_start();
+    let value = without_blanks(value.get(1..).unwrap_or_default());
     let begin = at + line.len() - value.len();
-    let value = value.trim_ascii_end();
+    let value = without_blanks_behind(value);
     let place = (at..at + colon, begin..begin + value.len());
     if name.is_empty() || !name.iter().copied().all(is_name_byte) {
         return Err(bad(
@@ -332,7 +353,8 @@ fn connection(seen: &Seen<'_>) -> Result<bool, Refused> {
     let Some(value) = seen.connection else {
         return Ok(keeps);
     };
-    for option in value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
+    for option in value.split(|byte| *byte == b',') {
+        let option = without_blanks_behind(without_blanks(option));
         if option.eq_ignore_ascii_case(b"close") {
             keeps = false;
         } else if !option.eq_ignore_ascii_case(b"keep-alive") {

@@ -1,5 +1,4 @@
-//! The edge: accepted connections, header blocks under a deadline, bytes checked before anything
-//! parses them.
+//! The edge: accepted connections, header blocks under a deadline, every byte of them checked.
 //!
 //! Pingora's own listener never times out a kept-alive connection, lets some twenty malformed forms
 //! of a header through (run on 0.9.1), and its HTTP/1 session parses a second time what had to be

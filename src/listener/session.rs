@@ -7,6 +7,8 @@ use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use http::{HeaderName, HeaderValue, StatusCode};
 use jiff::Timestamp;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
 
 use super::chunks::{Chunks, Step};
 use super::date::with_date;
@@ -15,9 +17,23 @@ use super::request::Request;
 use crate::upstream::within;
 
 /// A connection's two directions, encrypted or not.
-pub(super) trait Duplex: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
+pub(super) trait Duplex: AsyncRead + AsyncWrite + Send + Sync + Unpin {
+    /// Makes the end of the connection one that the other end cannot take for a good one.
+    fn reset(&mut self);
+}
 
-impl<S: AsyncRead + AsyncWrite + Send + Sync + Unpin> Duplex for S {}
+impl Duplex for TcpStream {
+    fn reset(&mut self) {
+        // A connection that is gone already cannot be broken.
+        let _ = self.set_zero_linger();
+    }
+}
+
+impl Duplex for TlsStream<TcpStream> {
+    fn reset(&mut self) {
+        self.get_mut().0.reset();
+    }
+}
 
 /// A connection.
 pub(super) type Stream = Box<dyn Duplex>;
@@ -81,6 +97,8 @@ pub struct Session {
     out: BytesMut,
     /// May another request follow?
     keeps: bool,
+    /// Something was written in part: nothing can follow it.
+    is_broken: bool,
     write_timeout: Duration,
 }
 
@@ -100,6 +118,7 @@ impl Session {
             body,
             answer: Answer::Awaited,
             out: BytesMut::new(),
+            is_broken: false,
             write_timeout: WRITE_TIMEOUT,
         }
     }
@@ -192,7 +211,7 @@ impl Session {
     /// at once otherwise.
     ///
     /// # Errors
-    /// The client is gone, or takes nothing.
+    /// The client is gone, or takes nothing; `InvalidInput`: it has begun before.
     pub async fn begin<'f>(
         &mut self,
         status: StatusCode,
@@ -200,6 +219,9 @@ impl Session {
         length: Length,
         now: Timestamp,
     ) -> io::Result<()> {
+        if self.answer != Answer::Awaited {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
         let has_none = [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&status);
         let is_bodiless = has_none || self.request.method() == "HEAD";
         self.answer = match length {
@@ -225,7 +247,12 @@ impl Session {
         }
         with_date(now, |date| put(out, &["Date: ", date, "\r\n"]));
         match length {
-            Length::Known(length) => put(out, &["Content-Length: ", &length.to_string(), "\r\n"]),
+            // RFC 9110, section 8.6; RFC 9112, section 6.1.
+            _ if status == StatusCode::NO_CONTENT => {}
+            Length::Known(length) => {
+                let mut digits = itoa::Buffer::new();
+                put(out, &["Content-Length: ", digits.format(length), "\r\n"]);
+            }
             // HTTP/1.0 knows no chunks: the end of the connection is the end of the body.
             Length::Unknown if self.request.is_http_10() => {}
             Length::Unknown => put(out, &["Transfer-Encoding: chunked\r\n"]),
@@ -279,32 +306,43 @@ impl Session {
 
     /// Writes what waits, and these behind it.
     async fn write_out(&mut self, piece: Bytes, behind: &'static [u8]) -> io::Result<()> {
+        if self.is_broken {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
         let mut rest = self.out.split().chain(piece).chain(behind);
         if !rest.has_remaining() {
             return Ok(());
         }
+        // So it stays if this fails, takes too long or is broken off.
+        self.is_broken = true;
         let stream = &mut self.stream;
         let wrote = within(self.write_timeout, async {
             stream.write_all_buf(&mut rest).await?;
             stream.flush().await
         });
-        let wrote = wrote.await.ok_or(io::ErrorKind::TimedOut)?;
-        // What was written in part can be followed by nothing.
-        wrote.inspect_err(|_| self.keeps = false)
+        wrote.await.ok_or(io::ErrorKind::TimedOut)??;
+        self.is_broken = false;
+        Ok(())
     }
 
     /// Ends it: gives the connection back if another request may follow on it, and says good-bye
-    /// otherwise. An answer that was not written to its end is cut.
+    /// otherwise. An answer that was not written to its end is cut so that the client sees it.
     pub(super) async fn finish(mut self) -> Option<Stream> {
+        if self.is_broken {
+            return None;
+        }
         if self.keeps && self.answer == Answer::Done && self.is_body_read() {
             return Some(self.stream);
         }
-        let good_bye = async {
-            // The client sees that there should have been more.
-            self.stream.write_all_buf(&mut self.out).await?;
-            self.stream.shutdown().await
-        };
-        let _gone = within(self.write_timeout, good_bye).await;
+        if self.write_out(Bytes::new(), b"").await.is_err() {
+            return None;
+        }
+        if self.answer == Answer::UntilClose {
+            // Its end would be a good one.
+            self.stream.reset();
+            return None;
+        }
+        let _gone = within(self.write_timeout, self.stream.shutdown()).await;
         None
     }
 }

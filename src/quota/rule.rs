@@ -1,6 +1,6 @@
 //! A rate limit as configured, and what a request draws from it.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::str::FromStr;
@@ -230,8 +230,11 @@ impl RateLimit {
 /// What the keys of a limit begin with.
 fn start(rule: &RateLimit, numbers: &Numbers) -> String {
     let mut key = String::with_capacity(rule.name.len() + 64);
-    // A string takes what it is given.
-    let _ = write!(key, "{}\0{}\0{}", rule.name, numbers.rate, numbers.burst);
+    key.push_str(&rule.name);
+    key.push('\0');
+    numbers.rate.write(&mut key);
+    key.push('\0');
+    key.push_str(itoa::Buffer::new().format(numbers.burst.get()));
     key
 }
 
@@ -303,17 +306,29 @@ impl FromStr for Rate {
     }
 }
 
-impl fmt::Display for Rate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Rate {
+    /// Appends it as a configuration has it. For each request's keys, so without a formatter.
+    fn write(&self, text: &mut String) {
         let seconds = self.per.as_secs();
         let (unit, length) = UNITS
             .into_iter()
             .find(|(_, length)| seconds.is_multiple_of(*length))
             .unwrap_or(("s", 1));
-        match seconds / length {
-            1 => write!(f, "{}/{unit}", self.tokens),
-            many => write!(f, "{}/{many}{unit}", self.tokens),
+        let mut digits = itoa::Buffer::new();
+        text.push_str(digits.format(self.tokens.get()));
+        text.push('/');
+        if seconds != length {
+            text.push_str(digits.format(seconds / length));
         }
+        text.push_str(unit);
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = String::new();
+        self.write(&mut text);
+        f.write_str(&text)
     }
 }
 

@@ -6,6 +6,9 @@ use std::fmt;
 /// Everything that is served stands below this.
 pub const PREFIX: &str = "/druid/indexer/v1";
 
+/// Its segments.
+const NAMES: [&str; 3] = ["druid", "indexer", "v1"];
+
 /// The longest target, in bytes: path and query.
 const LONGEST_TARGET: usize = 4 * 1024;
 
@@ -88,14 +91,28 @@ impl CanonicalPath {
         }
         // Druid's own documentation writes `/tasks/?state=…`: one slash at the end is none.
         let rest = rest.strip_suffix('/').unwrap_or(rest);
+        let is_escaped = rest.contains('%');
         let mut segments = Vec::with_capacity(MOST_SEGMENTS);
-        let mut names = PREFIX.split('/').skip(1);
+        // A prefix that is spelled as it should be needs no look at each of its names.
+        let spelled = rest.strip_prefix(PREFIX.trim_start_matches('/'));
+        let spelled = spelled.and_then(|below| below.strip_prefix('/'));
+        let mut names = match spelled {
+            Some(_) => &[][..],
+            None => NAMES.as_slice(),
+        }
+        .iter();
+        let mut left = Some(spelled.unwrap_or(rest));
         let mut is_below = true;
         // Whatever is elsewhere is well formed, too: each is looked at to the last.
-        for raw in rest.split('/') {
-            let (text, plain) = segment(raw)?;
+        while let Some(from) = left {
+            let raw;
+            (raw, left) = match from.bytes().position(|byte| byte == b'/') {
+                Some(at) => (from.get(..at).unwrap_or_default(), from.get(at + 1..)),
+                None => (from, None),
+            };
+            let (text, plain) = segment(raw, is_escaped)?;
             match names.next() {
-                Some(name) => is_below &= plain && text == name,
+                Some(name) => is_below &= plain && text == *name,
                 None if segments.len() == MOST_SEGMENTS => is_below = false,
                 None if is_below => segments.push(Segment {
                     text: text.into_owned(),
@@ -153,11 +170,14 @@ fn is_path_byte(byte: u8) -> bool {
 }
 
 /// A segment's text, and whether it was spelled without an escape.
-fn segment(raw: &str) -> Result<(Cow<'_, str>, bool), MalformedPath> {
+fn segment(raw: &str, is_escaped: bool) -> Result<(Cow<'_, str>, bool), MalformedPath> {
     if raw.is_empty() {
         return Err(MalformedPath::EmptySegment);
     }
-    let text = decode(raw).ok_or(MalformedPath::Escape)?;
+    let text = match is_escaped {
+        true => decode(raw).ok_or(MalformedPath::Escape)?,
+        false => Cow::Borrowed(raw),
+    };
     if text == "." || text == ".." {
         return Err(MalformedPath::DotSegment);
     }

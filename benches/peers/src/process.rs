@@ -91,7 +91,10 @@ impl Process {
     }
 
     /// CPU time that it has taken, user and system, all threads and children.
-    pub fn cpu(&self) -> Duration {
+    ///
+    /// # Errors
+    /// It has ended.
+    pub fn cpu(&self) -> io::Result<Duration> {
         self.tree().into_iter().map(cpu).sum()
     }
 
@@ -135,10 +138,9 @@ impl Drop for Process {
 
 /// User and system time of a process, threads that ended included: its CPU-time clock
 /// (`clock_getcpuclockid(3)`), whose unit is a nanosecond and not, as in `/proc`, a hundredth.
-fn cpu(id: u32) -> Duration {
+fn cpu(id: u32) -> io::Result<Duration> {
     let id = Pid::from_raw(i32::try_from(id).unwrap_or(i32::MAX));
-    let clock = clock_getcpuclockid(id).and_then(|clock| clock.now());
-    clock.map_or(Duration::ZERO, Duration::from)
+    Ok(clock_getcpuclockid(id)?.now()?.into())
 }
 
 /// The machine's cores.
@@ -149,7 +151,10 @@ pub fn cores() -> usize {
 }
 
 /// CPU time that this process has taken.
-pub fn own_cpu() -> Duration {
+///
+/// # Errors
+/// Linux does not tell.
+pub fn own_cpu() -> io::Result<Duration> {
     cpu(std::process::id())
 }
 

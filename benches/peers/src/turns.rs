@@ -181,21 +181,23 @@ impl<'a> Field<'a> {
         let mut asked = vec![Duration::ZERO; all.len()];
         cycle(&all, pace, &mut asked).await?;
         asked.fill(Duration::ZERO);
-        let spent = || {
+        let spent = || -> io::Result<_> {
             let each = self.peers.iter().map(|(peer, _)| peer.process.cpu());
-            let each: Vec<Duration> = each.collect();
-            (each, process::own_cpu(), process::machine_cpu())
+            let each = each.collect::<io::Result<Vec<Duration>>>()?;
+            Ok((each, process::own_cpu()?, process::machine_cpu()))
         };
         let done = || all.iter().map(Running::done).collect::<Vec<_>>();
-        let (before, spent_before, begun) = (done(), spent(), Instant::now());
+        let (before, spent_before, begun) = (done(), spent()?, Instant::now());
         for _ in 0..pace.cycles {
             cycle(&all, pace, &mut asked).await?;
         }
-        let (after, spent_after, elapsed) = (done(), spent(), begun.elapsed());
+        let (after, spent_after, elapsed) = (done(), spent()?, begun.elapsed());
         awake.abort();
-        let own: Vec<Duration> = (spent_after.0.iter().zip(&spent_before.0))
-            .map(|(after, before)| after.saturating_sub(*before))
-            .collect();
+        // Of a process that was replaced there is less.
+        let own = (spent_after.0.iter().zip(&spent_before.0))
+            .map(|(after, before)| after.checked_sub(*before))
+            .collect::<Option<Vec<Duration>>>()
+            .ok_or_else(|| io::Error::other("a proxy's process has ended"))?;
         let ours = own.iter().sum::<Duration>() + spent_after.1.saturating_sub(spent_before.1);
         let machine = spent_after.2.saturating_sub(spent_before.2);
         let foreign = machine.saturating_sub(ours).as_secs_f64() / elapsed.as_secs_f64();

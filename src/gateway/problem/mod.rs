@@ -7,7 +7,6 @@
 mod rejection;
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -340,22 +339,34 @@ pub(super) fn rate_limit_fields(
     remaining: u32,
     reset: Duration,
 ) -> (String, String) {
-    let stays = |c: char| (c.is_ascii_graphic() || c == ' ') && c != '"' && c != '\\';
-    let name: Cow<'_, str> = match rule.name.chars().all(stays) {
+    let stays = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
+    let name: Cow<'_, str> = match rule.name.bytes().all(stays) {
         true => Cow::Borrowed(&rule.name),
-        false => rule.name.chars().filter(|c| stays(*c)).collect(),
+        false => {
+            let stays = |c: &char| u8::try_from(*c).is_ok_and(stays);
+            rule.name.chars().filter(stays).collect()
+        }
     };
-    let window = seconds(numbers.fills_in());
-    let unit = match rule.cost {
+    // With each answer to a submission: without a formatter.
+    let mut digits = itoa::Buffer::new();
+    let mut policy = String::with_capacity(name.len() + 48);
+    let parts = [
+        "\"",
+        &name,
+        "\";q=",
+        digits.format(numbers.burst.get()),
+        ";w=",
+    ];
+    policy.extend(parts);
+    policy.push_str(digits.format(seconds(numbers.fills_in())));
+    policy.push_str(match rule.cost {
         // The unit that is meant without one.
         Cost::Request => "",
         Cost::Slots => ";qu=\"slots\"",
-    };
-    let mut policy = String::with_capacity(name.len() + 48);
+    });
     let mut state = String::with_capacity(name.len() + 32);
-    // A string takes what it is given.
-    let _ = write!(policy, "\"{name}\";q={};w={window}{unit}", numbers.burst);
-    let _ = write!(state, "\"{name}\";r={remaining};t={}", seconds(reset));
+    state.extend(["\"", &name, "\";r=", digits.format(remaining), ";t="]);
+    state.push_str(digits.format(seconds(reset)));
     (policy, state)
 }
 

@@ -4,6 +4,7 @@
 //! question was begun, an act the one at which it was answered: who was told of an act is given no
 //! answer with a smaller number.
 
+use std::collections::hash_map::Entry as Place;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,6 +52,16 @@ struct Entry<T> {
     began: Instant,
     state: State,
     ticket: T,
+}
+
+impl<T> Entry<T> {
+    /// Of its answer.
+    fn bytes(&self) -> usize {
+        match self.state {
+            State::Answered(bytes) => bytes,
+            State::UnderWay | State::TooLarge => 0,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,10 +156,6 @@ impl<T: Clone> Table<T> {
         ticket: T,
         now: Instant,
     ) -> Option<u64> {
-        self.remove(target);
-        if self.entries.len() >= self.bounds.entries {
-            return None;
-        }
         let number = self.number();
         let entry = Entry {
             number,
@@ -157,7 +164,14 @@ impl<T: Clone> Table<T> {
             state: State::UnderWay,
             ticket,
         };
-        self.entries.insert(target.clone(), entry);
+        let is_full = self.entries.len() >= self.bounds.entries;
+        match self.entries.entry(target.clone()) {
+            Place::Occupied(mut place) => self.bytes -= place.insert(entry).bytes(),
+            Place::Vacant(_) if is_full => return None,
+            Place::Vacant(place) => {
+                place.insert(entry);
+            }
+        }
         Some(number)
     }
 
@@ -206,8 +220,12 @@ impl<T: Clone> Table<T> {
                 // What comes meanwhile may end sooner.
                 return Some(until.clamp(now + SHORTEST_REST, now + LONGEST_REST));
             }
-            let target = end.remove();
-            self.forget(&target, number);
+            let Place::Occupied(place) = self.entries.entry(end.remove()) else {
+                continue;
+            };
+            if place.get().number == number {
+                self.bytes -= place.remove().bytes();
+            }
         }
         self.is_swept = false;
         None
@@ -258,10 +276,8 @@ impl<T: Clone> Table<T> {
     }
 
     fn remove(&mut self, target: &str) {
-        if let Some(entry) = self.entries.remove(target)
-            && let State::Answered(bytes) = entry.state
-        {
-            self.bytes -= bytes;
+        if let Some(entry) = self.entries.remove(target) {
+            self.bytes -= entry.bytes();
         }
     }
 

@@ -60,6 +60,13 @@ fn one_framing_or_none() {
         ("Transfer-Encoding: \"chunked\"\r\n", Err(400)),
         ("Transfer-Encoding:\r\n", Err(400)),
         ("Transfer-Encoding: \x0bchunked\r\n", Err(400)),
+        ("Transfer-Encoding: \x0cchunked\r\n", Err(400)),
+        ("Transfer-Encoding: chunked\x0c\r\n", Err(400)),
+        ("Content-Length: \x0c5\r\n", Err(400)),
+        ("Content-Length: 5\x0c\r\n", Err(400)),
+        ("Connection: \x0cclose\r\n", Err(400)),
+        ("Connection: close\x0c, close\r\n", Err(400)),
+        ("X-A: \x0cb\r\n", Err(400)),
         ("Transfer-Encoding : chunked\r\n", Err(400)),
         ("Transfer_Encoding: chunked\r\n", Err(400)),
     ];

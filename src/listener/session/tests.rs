@@ -1,6 +1,7 @@
 use http::header;
 use proptest::prelude::*;
 use tokio::io::{DuplexStream, duplex};
+use tokio::net::TcpListener;
 
 use super::super::head::Limits;
 use super::*;
@@ -9,6 +10,10 @@ const LIMITS: Limits = Limits {
     bytes: 16 << 10,
     fields: 100,
 };
+
+impl Duplex for DuplexStream {
+    fn reset(&mut self) {}
+}
 
 /// A session whose header has come with `with_it`, and the client's end.
 fn session(header: &str, with_it: &[u8]) -> (Session, DuplexStream) {
@@ -183,6 +188,8 @@ async fn some_answers_have_no_body() {
         let (ours, client) = session(&format!("{method} /a HTTP/1.1\nHost: a"), b"");
         let (seen, is_kept) = answer(ours, client, (status, Length::Known(4)), &[b"body"]).await;
         assert!(seen.ends_with("Connection: keep-alive\r\n\r\n"), "{seen}");
+        let has_length = status != StatusCode::NO_CONTENT;
+        assert_eq!(seen.contains("Content-Length: 4"), has_length, "{seen}");
         assert!(is_kept);
     }
 }
@@ -198,6 +205,43 @@ async fn a_body_is_not_longer_than_was_said() {
         Err(io::ErrorKind::InvalidInput)
     );
     assert!(ours.finish().await.is_none());
+}
+
+#[tokio::test]
+async fn an_answer_begins_once() {
+    let (mut ours, _client) = get();
+    let begun = ours.begin(StatusCode::OK, [], Length::Known(0), noon());
+    begun.await.expect("begun");
+    let again = ours.begin(StatusCode::OK, [], Length::Known(0), noon());
+    let again = again.await.map_err(|error| error.kind());
+    assert_eq!(again, Err(io::ErrorKind::InvalidInput));
+}
+
+/// HTTP/1.0 has no other sign of a cut answer.
+#[tokio::test]
+async fn an_answer_that_ends_with_the_connection_is_cut_by_a_reset() {
+    for (is_whole, expected) in [
+        (true, Ok("x")),
+        (false, Err(io::ErrorKind::ConnectionReset)),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("bound");
+        let mut client = TcpStream::connect(address).await.expect("connected");
+        let (ours, _) = listener.accept().await.expect("accepted");
+        let block = Bytes::from("GET /a HTTP/1.0\r\n\r\n");
+        let request = Request::read(block, &LIMITS).expect("it passes");
+        let mut ours = Session::new(Box::new(ours), request, BytesMut::new());
+        let begun = ours.begin(StatusCode::OK, [], Length::Unknown, noon());
+        begun.await.expect("begun");
+        let wrote = ours.write(Bytes::from_static(b"x"), is_whole).await;
+        wrote.expect("written");
+        assert!(ours.finish().await.is_none());
+        let mut seen = String::new();
+        let read = client.read_to_string(&mut seen).await;
+        let end = read.map_err(|error| error.kind());
+        let end = end.map(|_| seen.rsplit("\r\n\r\n").next().unwrap_or_default());
+        assert_eq!(end, expected);
+    }
 }
 
 #[tokio::test]
@@ -252,7 +296,21 @@ async fn a_client_that_takes_nothing_is_left() {
         begun.map_err(|error| error.kind()),
         Err(io::ErrorKind::TimedOut)
     );
-    // The good-bye has a deadline, too.
+    // Nothing can follow what was written in part.
+    let wrote = ours.write(Bytes::from_static(b"body"), true).await;
+    assert_eq!(
+        wrote.map_err(|error| error.kind()),
+        Err(io::ErrorKind::BrokenPipe)
+    );
+    assert!(ours.finish().await.is_none());
+    drop(client);
+    // A header that waits for its body, and the good-bye, have a deadline, too.
+    let (ours, client) = duplex(16);
+    let block = Bytes::from("GET /a HTTP/1.1\r\nHost: a\r\n\r\n");
+    let request = Request::read(block, &LIMITS).expect("it passes");
+    let mut ours = Session::new(Box::new(ours), request, BytesMut::new());
+    let begun = ours.begin(StatusCode::OK, [], Length::Known(1), noon());
+    begun.await.expect("it waits");
     assert!(ours.finish().await.is_none());
     drop(client);
 }

@@ -67,7 +67,8 @@ pub(in super::super) fn write(
     }
     match &request.body {
         Some(body) => {
-            let length = body.len().to_string();
+            let mut digits = itoa::Buffer::new();
+            let length = digits.format(body.len());
             put(&[b"Content-Type: application/json\r\n"]);
             put(&[b"Content-Length: ", length.as_bytes(), b"\r\n"]);
         }
