@@ -25,13 +25,13 @@ pub fn check(attempts: &[Results]) -> bool {
             continue;
         };
         count += 1;
-        let is_over = least > goal.gate();
+        let is_over = least > goal.floor;
         holds &= !is_over;
         println!(
             "{} {}: {least:.2}, at most {}",
             if is_over { "OVER" } else { "ok  " },
             goal.what,
-            goal.gate()
+            goal.floor
         );
     }
     // What could not be measured has not held.

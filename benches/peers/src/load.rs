@@ -191,58 +191,87 @@ impl Times {
 /// One connection at a constant rate: the next request is due when it is due, whether or not the
 /// last one is answered, and its time counts from then (no coordinated omission). Only when we
 /// ourselves woke up late, with nothing outstanding, does it count from the moment of sending.
-///
-/// # Errors
-/// The connection broke, or an answer had another status.
-pub fn at_a_rate(
-    to: SocketAddr,
-    mut request: Request,
+pub struct Paced {
+    stream: Blocking,
+    request: Request,
     status: u16,
-    rate: u32,
-    count: u32,
-    first: u64,
-) -> io::Result<Times> {
-    let mut stream = Blocking::connect(to)?;
-    stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-    let mut buffer = vec![0; 64 << 10];
-    let mut times = Vec::new();
-    let begun = Instant::now();
-    for turn in 0..count {
-        request.number(first + u64::from(turn));
-        let due = begun + Duration::from_secs(1) * turn / rate;
-        let wait = due.saturating_duration_since(Instant::now());
-        let from = match wait.is_zero() {
-            true => due,
-            false => {
-                std::thread::sleep(wait);
-                Instant::now()
+    /// The next request's number.
+    number: u64,
+    buffer: Vec<u8>,
+    times: Vec<Duration>,
+}
+
+impl Paced {
+    /// Connects. `first` is the number of the first request.
+    ///
+    /// # Errors
+    /// It cannot.
+    pub fn connect(to: SocketAddr, request: Request, status: u16, first: u64) -> io::Result<Paced> {
+        let stream = Blocking::connect(to)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+        Ok(Paced {
+            stream,
+            request,
+            status,
+            number: first,
+            buffer: vec![0; 64 << 10],
+            times: Vec::new(),
+        })
+    }
+
+    /// Asks so often, so many times a second. The first ones meet cold caches and are not counted.
+    ///
+    /// # Errors
+    /// The connection broke, or an answer had another status.
+    pub fn ask(&mut self, rate: u32, count: u32) -> io::Result<()> {
+        let begun = Instant::now();
+        for turn in 0..count {
+            self.request.number(self.number);
+            self.number += 1;
+            let due = begun + Duration::from_secs(1) * turn / rate;
+            let wait = due.saturating_duration_since(Instant::now());
+            let from = match wait.is_zero() {
+                true => due,
+                false => {
+                    std::thread::sleep(wait);
+                    Instant::now()
+                }
+            };
+            self.exchange()?;
+            if turn >= count / 10 {
+                self.times.push(from.elapsed());
             }
-        };
-        stream.write_all(&request.bytes)?;
+        }
+        Ok(())
+    }
+
+    fn exchange(&mut self) -> io::Result<()> {
+        self.stream.write_all(&self.request.bytes)?;
         let mut read = 0;
         loop {
-            let more = stream.read(buffer.get_mut(read..).unwrap_or_default())?;
+            let more = (self.stream).read(self.buffer.get_mut(read..).unwrap_or_default())?;
             if more == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
             read += more;
-            let Some(head) = Head::answer(buffer.get(..read).unwrap_or_default())? else {
+            let Some(head) = Head::answer(self.buffer.get(..read).unwrap_or_default())? else {
                 continue;
             };
-            if head.status != status {
+            if head.status != self.status {
                 return Err(io::Error::other(format!("the status is {}", head.status)));
             }
             if read >= head.length + head.body {
-                break;
+                return Ok(());
             }
         }
-        times.push(from.elapsed());
     }
-    // The first ones meet cold caches and new connections.
-    times.drain(..times.len() / 10);
-    times.sort_unstable();
-    Ok(Times(times))
+
+    /// What it took.
+    pub fn times(mut self) -> Times {
+        self.times.sort_unstable();
+        Times(self.times)
+    }
 }
 
 /// Connections that have each had an answer, and are kept.

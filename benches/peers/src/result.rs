@@ -124,6 +124,18 @@ pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     }
 }
 
+/// The mean of the middle half: as deaf as the median to a few rounds that were disturbed, and
+/// steadier where all of them differ a little.
+pub fn middle(values: impl IntoIterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.into_iter().collect();
+    values.sort_by(f64::total_cmp);
+    let cut = values.len() / 4;
+    let half = values.get(cut..values.len() - cut).unwrap_or_default();
+    #[expect(clippy::cast_precision_loss, reason = "a number of rounds")]
+    let count = half.len() as f64;
+    half.iter().sum::<f64>() / count
+}
+
 impl Results {
     /// What a kind of request costs a proxy.
     pub fn cost(&self, work: Work, kind: Kind) -> Option<&Cost> {
@@ -131,16 +143,16 @@ impl Results {
         self.costs.iter().find(fits)
     }
 
-    /// CPU time by request, in microseconds: the median.
+    /// CPU time by request, in microseconds: the middle of the rounds.
     pub fn cpu(&self, work: Work, kind: Kind) -> Option<f64> {
-        Some(median(self.cost(work, kind)?.cpu.iter().copied()))
+        Some(middle(self.cost(work, kind)?.cpu.iter().copied()))
     }
 
-    /// How much more the first costs than the second: the median of the rounds' own ratios.
+    /// How much more the first costs than the second: the middle of the rounds' own ratios.
     pub fn ratio(&self, of: (Work, Kind), to: (Work, Kind)) -> Option<f64> {
         let (of, to) = (self.cost(of.0, of.1)?, self.cost(to.0, to.1)?);
         let ratios = of.cpu.iter().zip(&to.cpu).map(|(of, to)| of / to);
-        Some(median(ratios))
+        Some(middle(ratios))
     }
 
     /// The median time that a proxy adds to the upstream's own, in microseconds.
@@ -151,7 +163,7 @@ impl Results {
         };
         let (through, direct) = (time(Some(kind))?, time(None)?);
         let added = through.p50.iter().zip(&direct.p50);
-        Some(median(added.map(|(through, direct)| through - direct)))
+        Some(middle(added.map(|(through, direct)| through - direct)))
     }
 
     /// A proxy's memory.
@@ -170,5 +182,13 @@ mod tests {
         assert!((median([3.0]) - 3.0).abs() < f64::EPSILON);
         assert!((median([3.0, 1.0]) - 2.0).abs() < f64::EPSILON);
         assert!((median([3.0, 1.0, 9.0]) - 3.0).abs() < f64::EPSILON);
+    }
+
+    #[test]
+    fn middles() {
+        assert!(middle([]).is_nan());
+        assert!((middle([3.0]) - 3.0).abs() < f64::EPSILON);
+        assert!((middle([3.0, 1.0, 8.0]) - 4.0).abs() < f64::EPSILON);
+        assert!((middle([90.0, 3.0, 1.0, 0.0]) - 2.0).abs() < f64::EPSILON);
     }
 }

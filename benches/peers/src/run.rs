@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 
-use crate::load;
+use crate::load::{self, Paced, Times};
 use crate::peer::{self, Kind, Peer, Programs};
 use crate::process;
 use crate::responder;
 use crate::result::{Cost, Machine, Memory, Results, Time};
 use crate::turns::{Field, Load, Pace};
-use crate::work::Work;
+use crate::work::{Request, Work};
 
 /// What is measured, and for how long.
 #[derive(Debug, Clone)]
@@ -30,9 +30,10 @@ pub struct Plan {
     pub memory: bool,
 }
 
-/// How many requests a second, and how many, for times.
+/// How many requests a second, for times; how many in a moment, and so often in a round.
 const RATE: u32 = 500;
-const REQUESTS: u32 = 250;
+const ASKED: u32 = 50;
+const TURNS: u32 = 5;
 
 /// What is done, on a terminal in one line.
 pub struct Progress {
@@ -85,8 +86,7 @@ pub async fn upstream() -> io::Result<SocketAddr> {
 pub async fn run(programs: &Programs, plan: &Plan, profile: &str) -> io::Result<Results> {
     let upstream = upstream().await?;
     let kinds = plan.kinds.len();
-    let of_times = plan.timed.len() * (kinds + 1);
-    let of_a_round = (plan.works.len() + of_times) * plan.rounds as usize;
+    let of_a_round = (plan.works.len() + plan.timed.len()) * plan.rounds as usize;
     let steps = of_a_round + usize::from(plan.memory) * kinds;
     let mut progress = Progress::of(u32::try_from(steps).unwrap_or(u32::MAX));
     let mut results = Results {
@@ -133,23 +133,20 @@ pub async fn run(programs: &Programs, plan: &Plan, profile: &str) -> io::Result<
             }
         }
         for work in &plan.timed {
-            for peer in std::iter::once(None).chain(peers.iter().map(Some)) {
-                let kind = peer.map(|peer| peer.kind);
-                let name = kind.map_or("nobody between", Kind::title);
-                progress.step(&format!("round {round}: times of {}, {name}", work.title()));
+            progress.step(&format!("round {round}: times of {}", work.title()));
+            let nobody = std::iter::once((None, upstream));
+            let through = peers.iter().map(|peer| (Some(peer.kind), peer.address));
+            let through: Vec<_> = nobody.chain(through).collect();
+            let (request, first) = (work.request(), timed);
+            timed += through.len() as u64 * u64::from(TURNS * ASKED);
+            let all = tokio::task::spawn_blocking(move || in_turn(&through, &request, first));
+            for (kind, all) in all.await?? {
                 let time = times.entry((*work, kind)).or_insert_with(|| Time {
                     work: *work,
                     kind,
                     p50: Vec::new(),
                     p99: Vec::new(),
                 });
-                let to = peer.map_or(upstream, |peer| peer.address);
-                let (request, first) = (work.request(), timed);
-                let all = move || load::at_a_rate(to, request, 200, RATE, REQUESTS, first);
-                let all = tokio::task::spawn_blocking(all)
-                    .await?
-                    .map_err(|error| io::Error::other(format!("{name}: {error}")))?;
-                timed += u64::from(REQUESTS);
                 time.p50.push(all.percentile(0.5));
                 time.p99.push(all.percentile(0.99));
             }
@@ -168,6 +165,28 @@ pub async fn run(programs: &Programs, plan: &Plan, profile: &str) -> io::Result<
     results.costs = costs.into_values().collect();
     results.times = times.into_values().collect();
     Ok(results)
+}
+
+/// Times of everybody, who are asked in turn, for a moment each time.
+fn in_turn(
+    through: &[(Option<Kind>, SocketAddr)],
+    request: &Request,
+    first: u64,
+) -> io::Result<Vec<(Option<Kind>, Times)>> {
+    let mut all = Vec::new();
+    for ((kind, to), place) in through.iter().zip(0..) {
+        let first = first + place * u64::from(TURNS * ASKED);
+        all.push((*kind, Paced::connect(*to, request.clone(), 200, first)?));
+    }
+    for _ in 0..TURNS {
+        for (kind, paced) in &mut all {
+            let name = kind.map_or("nobody between", Kind::title);
+            let asked = paced.ask(RATE, ASKED);
+            asked.map_err(|error| io::Error::other(format!("{name}: {error}")))?;
+        }
+    }
+    let times = all.into_iter().map(|(kind, paced)| (kind, paced.times()));
+    Ok(times.collect())
 }
 
 /// Keeps a proxy busy for a while, and prints what that costs.
