@@ -1,14 +1,14 @@
 //! # overgate
 //!
-//! The admission controller that Apache Druid lacks: a gateway, built on Pingora, in front of a
-//! cluster's Overlords. It understands every request that crosses it, refuses what must not pass,
-//! and forwards the rest byte for byte.
+//! The admission controller that Apache Druid lacks: a gateway in front of a cluster's Overlords. It
+//! understands every request that crosses it, refuses what must not pass, and forwards the rest
+//! byte for byte.
 //!
 //! **Everything that decides is a pure function.** The modules down to [`admission`] contain no
 //! socket, file, clock, task or log line: the same functions serve the proxy and the commands that
-//! judge offline. Around them stand the edges, where I/O lives, and the shell, which serves
-//! clients. Pingora's connector dials the Overlords; what is spoken over it is read and written
-//! here, strictly, on both sides ([`listener`], [`upstream`]). `tests/architecture.rs` holds the layers apart.
+//! judge offline. Around them stand the edges, where I/O lives, and the shell, which serves clients.
+//! Pingora's connector dials the Overlords; what is spoken is read and written here, strictly, on
+//! both sides ([`listener`], [`upstream`]). `tests/architecture.rs` holds the layers apart.
 //!
 //! In reading order:
 //!

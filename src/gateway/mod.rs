@@ -6,9 +6,8 @@
 //! exact length and answered whole (`submit.rs`), everything else streams through (`relay.rs`),
 //! each piece read from the Overlord only when the client has taken the one before. Statuses and
 //! lists, which many clients poll, are asked for once for all who read them at the time (`share/`),
-//! and go down from there. Pingora's own
-//! proxy loop is not used: it cannot wait for a leader, and a body that was read before it is lost
-//! (run on 0.9.1); the same exchange over its connector costs less CPU.
+//! and go down from there. Pingora's own proxy loop is not used: it cannot wait for a leader, and a
+//! body that was read before it is lost (run on 0.9.1).
 
 mod admit;
 mod answer;

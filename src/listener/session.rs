@@ -328,20 +328,17 @@ impl Session {
     /// Ends it: gives the connection back if another request may follow on it, and says good-bye
     /// otherwise. An answer that was not written to its end is cut so that the client sees it.
     pub(super) async fn finish(mut self) -> Option<Stream> {
-        if self.is_broken {
-            return None;
-        }
-        if self.keeps && self.answer == Answer::Done && self.is_body_read() {
+        if self.keeps && !self.is_broken && self.answer == Answer::Done && self.is_body_read() {
             return Some(self.stream);
         }
-        if self.write_out(Bytes::new(), b"").await.is_err() {
-            return None;
-        }
+        // Not if something was written in part; it has a deadline.
+        let wrote = self.write_out(Bytes::new(), b"").await;
         if self.answer == Answer::UntilClose {
             // Its end would be a good one.
             self.stream.reset();
             return None;
         }
+        wrote.ok()?;
         let _gone = within(self.write_timeout, self.stream.shutdown()).await;
         None
     }

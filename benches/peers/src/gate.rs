@@ -8,8 +8,8 @@ use crate::result::Results;
 /// So many goals does the short form measure.
 const BOUNDS: usize = 5;
 
-/// So often is it measured, if a bound does not hold: what disturbs a machine makes a request
-/// dearer, and never cheaper.
+/// So often is it measured, if a bound does not hold: what disturbs a machine moves a ratio by a
+/// tenth, sometimes a fifth. What doubles the cost of a request is over the bound each time.
 pub const ATTEMPTS: usize = 8;
 
 /// Between two of them: a machine that is disturbed is so for a minute or two.

@@ -10,7 +10,7 @@ pub struct Goal {
     pub what: &'static str,
     /// What we want.
     pub goal: f64,
-    /// What must be reached at least: the gate lets nothing dearer pass.
+    /// What must be reached at least. The gate lets nothing dearer pass, of what it measures.
     pub floor: f64,
     measure: fn(&Results) -> Option<f64>,
 }

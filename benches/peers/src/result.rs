@@ -124,8 +124,8 @@ pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     }
 }
 
-/// The mean of the middle half: as deaf as the median to a few rounds that were disturbed, and
-/// steadier where all of them differ a little.
+/// The mean of the middle half: a few rounds that were disturbed do not count, as with the median,
+/// and where all of them differ a little it is steadier.
 pub fn middle(values: impl IntoIterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.into_iter().collect();
     values.sort_by(f64::total_cmp);
