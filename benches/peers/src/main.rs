@@ -56,7 +56,7 @@ enum Command {
         /// How overgate and this program were built.
         #[arg(long, default_value = "dist")]
         profile: String,
-        #[arg(long, default_value_t = 24)]
+        #[arg(long, default_value_t = 36)]
         rounds: u32,
         /// Where the numbers go.
         #[arg(long)]
