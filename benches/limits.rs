@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use overgate::caller::Principal;
-use overgate::druid::DataSource;
+use overgate::druid::{DataSource, Overrides};
 use overgate::quota::{
     Charge, Clock, Cost, Draw, Facts, Holds, Keeper, KeyPart, Limiter, Numbers, RateLimit,
 };
@@ -41,7 +41,7 @@ fn rule(name: &str, key: &[KeyPart]) -> Arc<RateLimit> {
             rate: "1000000/s".parse().expect("a rate"),
             burst: NonZeroU32::new(1_000_000).expect("not zero"),
         },
-        overrides: Vec::new(),
+        overrides: Overrides::default(),
         holds: Holds::Enforced,
     })
 }

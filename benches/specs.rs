@@ -20,7 +20,7 @@ use bytes::Bytes;
 use criterion::{BatchSize, Criterion};
 use overgate::admission::Rejection;
 use overgate::caller::Principal;
-use overgate::druid::DruidVersion;
+use overgate::druid::{DruidVersion, Overrides};
 use overgate::finding::{Finding, Levels};
 use overgate::gateway::Refusal;
 use overgate::json::{Document, Limits};
@@ -209,7 +209,9 @@ fn steps(criterion: &mut Criterion, schemas: &SchemaSet, limits: &Limits) {
     let role: Arc<str> = "writer".into();
     let grant = Grant {
         actions: vec![Action::Submit],
-        datasources: vec!["customers*".parse().expect("a pattern")],
+        datasources: ["customers*".parse().expect("a pattern")]
+            .into_iter()
+            .collect(),
         task_types: None,
         inputs: vec![InputRule {
             type_id: "http".into(),
@@ -235,7 +237,7 @@ fn steps(criterion: &mut Criterion, schemas: &SchemaSet, limits: &Limits) {
             rate: "1000000/s".parse().expect("a rate"),
             burst: NonZeroU32::MAX,
         },
-        overrides: Vec::new(),
+        overrides: Overrides::default(),
         holds: Holds::Enforced,
     });
     let facts = Facts {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use overgate::caller::Principal;
-use overgate::druid::DruidVersion;
+use overgate::druid::{DruidVersion, Overrides};
 use overgate::finding::Levels;
 use overgate::json::{Document, Limits};
 use overgate::quota::{Clock, Cost, Draw, Facts, Holds, KeyPart, Limiter, Numbers, RateLimit};
@@ -137,7 +137,7 @@ fn a_million_invented_names_stay_under_32_mebibytes() {
             rate: "30/h".parse().expect("a rate"),
             burst: NonZeroU32::MIN,
         },
-        overrides: Vec::new(),
+        overrides: Overrides::default(),
         holds: Holds::Enforced,
     });
     for (length, names) in [(10, 1_000_000), (250, 150_000)] {

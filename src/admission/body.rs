@@ -26,7 +26,7 @@ pub(super) struct ReadSpec {
 }
 
 /// Judges a spec's bytes.
-pub(super) fn judge_spec(mut known: Known, kind: SpecKind, body: Bytes) -> Step {
+pub(super) fn judge_spec(mut known: Box<Known>, kind: SpecKind, body: Bytes) -> Step {
     let snapshot = known.snapshot.clone();
     let document = match Document::read(body.clone(), &snapshot.json) {
         Ok(document) => document,
@@ -80,21 +80,21 @@ pub(super) fn judge_spec(mut known: Known, kind: SpecKind, body: Bytes) -> Step 
 
 /// Asks for the owner of the next supervisor that the submission could replace; judges on when
 /// there is none left. Druid never checks the one that is replaced, on any version (run on 28.0.0).
-pub(super) fn next_owner(known: Known, mut read: ReadSpec) -> Step {
+pub(super) fn next_owner(known: Box<Known>, mut read: ReadSpec) -> Step {
     match read.open.pop() {
-        Some(id) => Step::NeedOwner(Box::new(AwaitingOwner {
+        Some(id) => Step::NeedOwner(AwaitingOwner {
             known,
             question: Question::Replaced {
                 id,
                 read: Box::new(read),
             },
-        })),
+        }),
         None => finish_spec(known, read),
     }
 }
 
 /// The owner of a supervisor that would be replaced.
-pub(super) fn replaced(known: Known, read: ReadSpec, owner: Option<Owner>) -> Step {
+pub(super) fn replaced(known: Box<Known>, read: ReadSpec, owner: Option<Owner>) -> Step {
     let policies = &known.snapshot.policies;
     let action = known.route.endpoint.action;
     let allowed = match &owner {
@@ -117,7 +117,7 @@ pub(super) fn replaced(known: Known, read: ReadSpec, owner: Option<Owner>) -> St
     }
 }
 
-fn finish_spec(mut known: Known, read: ReadSpec) -> Step {
+fn finish_spec(mut known: Box<Known>, read: ReadSpec) -> Step {
     known.trace.findings.clone_from(&read.findings);
     let refused = known.snapshot.enforcement == Enforcement::Enforce
         && read
@@ -172,7 +172,7 @@ fn finish_spec(mut known: Known, read: ReadSpec) -> Step {
 
 /// Judges the bytes of a JSON body that is no spec.
 pub(super) fn judge_json(
-    mut known: Known,
+    mut known: Box<Known>,
     permit: Option<Permit>,
     use_: JsonUse,
     body: Bytes,

@@ -38,7 +38,7 @@ pub struct Claim {
 /// Waits for the word of its limits.
 #[derive(Debug)]
 pub struct AwaitingCharge {
-    known: Known,
+    known: Box<Known>,
     claim: Claim,
     then: Then,
 }
@@ -118,7 +118,7 @@ impl Known {
     fn drawn(&self, rules: &[&Arc<RateLimit>], facts: &Facts<'_>) -> Vec<Draw> {
         let mut draws = Vec::with_capacity(rules.len());
         for rule in rules {
-            draws.extend(rule.draws(facts));
+            rule.draw_into(&mut draws, facts);
         }
         if self.snapshot.enforcement == Enforcement::Audit {
             for draw in &mut draws {
@@ -178,8 +178,9 @@ impl Known {
             },
         };
         let facts = self.facts(role, writes, Some(&spec.type_id), slots);
-        let quotas = self.snapshot.live_quotas.iter();
+        let quotas = self.snapshot.live_quotas.covering(role, writes);
         let mut live: Vec<LiveDraw> = quotas
+            .into_iter()
             .flat_map(|quota| quota.draws(&facts, &occupies))
             .collect();
         if self.snapshot.enforcement == Enforcement::Audit {
@@ -197,7 +198,7 @@ impl Known {
 
     /// The last step of what is no spec: the limits, if they were not asked before, and upstream.
     pub(super) fn finish(
-        mut self,
+        mut self: Box<Self>,
         permit: Permit,
         forward: Forward,
         about: Option<DataSource>,
@@ -215,7 +216,7 @@ impl Known {
         self.need_charge(Claim::of(draws), then)
     }
 
-    pub(super) fn need_charge(self, claim: Claim, then: Then) -> Step {
+    pub(super) fn need_charge(self: Box<Self>, claim: Claim, then: Then) -> Step {
         if claim.is_empty() {
             return then.go(self);
         }
@@ -249,7 +250,7 @@ impl Known {
 }
 
 impl Then {
-    fn go(self, known: Known) -> Step {
+    fn go(self, known: Box<Known>) -> Step {
         match self {
             Then::Stands(permit) => known.stands(permit),
             Then::Admit {
@@ -290,8 +291,8 @@ impl AwaitingCharge {
             mut then,
         } = self;
         match (charged, &mut then) {
-            (Ok(charge), _) => {
-                known.trace.limits.extend(charge.said.iter().cloned());
+            (Ok(mut charge), _) => {
+                known.trace.limits.append(&mut charge.said);
                 known.charge = Some(charge);
                 then.go(known)
             }
@@ -320,7 +321,7 @@ impl AwaitingCharge {
 }
 
 impl Known {
-    fn over(self, over: OverQuota) -> Step {
+    fn over(self: Box<Self>, over: OverQuota) -> Step {
         let OverQuota { rule, why, said } = over;
         let why = match why {
             Over::Live(mut live) => {

@@ -31,7 +31,7 @@ pub(super) struct Known {
 
 impl Known {
     /// May the principal do this at all?
-    pub(super) fn standing(self) -> Step {
+    pub(super) fn standing(self: Box<Self>) -> Step {
         let endpoint = self.route.endpoint;
         let action = endpoint.action;
         if action == Action::Blocked {
@@ -63,7 +63,7 @@ impl Known {
     }
 
     /// Goes on with somebody who may do this at all.
-    pub(super) fn stands(mut self, permit: Permit) -> Step {
+    pub(super) fn stands(mut self: Box<Self>, permit: Permit) -> Step {
         match self.route.endpoint.origin {
             Origin::None | Origin::Response => self.with_permit(permit),
             Origin::Query => match self.queried() {
@@ -79,10 +79,10 @@ impl Known {
                     self.authorize(Owner::Unnamed)
                 }
             },
-            Origin::Task | Origin::Supervisor => Step::NeedOwner(Box::new(AwaitingOwner {
+            Origin::Task | Origin::Supervisor => Step::NeedOwner(AwaitingOwner {
                 known: self,
                 question: Question::Subject,
-            })),
+            }),
             Origin::Body => self.need_body(None),
         }
     }
@@ -123,7 +123,7 @@ impl Known {
     }
 
     /// Authorizes something whose owner is known.
-    pub(super) fn authorize(mut self, owner: Owner) -> Step {
+    pub(super) fn authorize(mut self: Box<Self>, owner: Owner) -> Step {
         let action = self.route.endpoint.action;
         let scope = match &owner {
             Owner::DataSources(datasources) => {
@@ -171,7 +171,7 @@ impl Known {
         }
     }
 
-    fn with_permit(mut self, permit: Permit) -> Step {
+    fn with_permit(mut self: Box<Self>, permit: Permit) -> Step {
         self.trace.rule = Some(permit.role().clone());
         match self.route.endpoint.body {
             BodyUse::Spec(_) | BodyUse::Json(_) => self.need_body(Some(permit)),
@@ -180,19 +180,19 @@ impl Known {
         }
     }
 
-    fn need_body(self, permit: Option<Permit>) -> Step {
+    fn need_body(self: Box<Self>, permit: Option<Permit>) -> Step {
         let limit = match self.route.endpoint.body {
             BodyUse::Spec(_) | BodyUse::Json(_) => self.snapshot.max_body,
             BodyUse::Ignored => LARGEST_IGNORED,
         };
-        Step::NeedBody(Box::new(AwaitingBody {
+        Step::NeedBody(AwaitingBody {
             known: self,
             permit,
             limit,
-        }))
+        })
     }
 
-    pub(super) fn without_body(self, permit: Permit) -> Step {
+    pub(super) fn without_body(self: Box<Self>, permit: Permit) -> Step {
         let subject = match &self.route.subject {
             Subject::DataSource(datasource) => Some(datasource.clone()),
             Subject::None | Subject::Task(_) | Subject::Supervisor(_) | Subject::Worker(_) => {
@@ -208,11 +208,16 @@ impl Known {
         self.finish(permit, forward, subject)
     }
 
-    pub(super) fn reject(self, rejection: Rejection) -> Step {
+    pub(super) fn reject(self: Box<Self>, rejection: Rejection) -> Step {
         reject(self.trace, rejection)
     }
 
-    pub(super) fn admit(self, permit: Permit, forward: Forward, warnings: Vec<Finding>) -> Step {
+    pub(super) fn admit(
+        self: Box<Self>,
+        permit: Permit,
+        forward: Forward,
+        warnings: Vec<Finding>,
+    ) -> Step {
         let Known {
             snapshot: _,
             principal,
@@ -220,7 +225,7 @@ impl Known {
             head: _,
             trace,
             charge,
-        } = self;
+        } = *self;
         let admitted = Admitted {
             permit,
             principal,

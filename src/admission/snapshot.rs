@@ -6,7 +6,7 @@ use crate::caller::Schemes;
 use crate::druid::DruidVersion;
 use crate::json::Limits;
 use crate::policy::PolicySet;
-use crate::quota::{LiveQuota, RateLimits};
+use crate::quota::{LiveQuotas, RateLimits};
 use crate::schema::SchemaSet;
 
 /// Do review and limits refuse?
@@ -33,7 +33,7 @@ pub struct Snapshot {
     /// How often.
     pub rate_limits: RateLimits,
     /// How many at once.
-    pub live_quotas: Vec<Arc<LiveQuota>>,
+    pub live_quotas: LiveQuotas,
     /// The form of specs.
     pub schemas: Arc<SchemaSet>,
     /// Bounds of a document.

@@ -1,5 +1,6 @@
 //! The steps before the body, in their order.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +22,7 @@ use crate::route::{Action, BodyUse, CanonicalPath, Endpoint, Route, Subject, Tar
 #[derive(Debug, Clone)]
 pub struct Head {
     /// The method.
-    pub method: String,
+    pub method: Cow<'static, str>,
     /// Path and query, as they came.
     pub target: String,
     /// Is there a body (a length above zero, or chunks)?
@@ -45,9 +46,9 @@ pub enum Step {
     /// Who is it?
     NeedPrincipal(Box<AwaitingPrincipal>),
     /// Whose task or supervisor is it?
-    NeedOwner(Box<AwaitingOwner>),
+    NeedOwner(AwaitingOwner),
     /// The body.
-    NeedBody(Box<AwaitingBody>),
+    NeedBody(AwaitingBody),
     /// What do its limits say?
     NeedCharge(Box<AwaitingCharge>),
 }
@@ -80,7 +81,7 @@ pub struct AwaitingPrincipal {
 /// Waits for an owner.
 #[derive(Debug)]
 pub struct AwaitingOwner {
-    pub(super) known: Known,
+    pub(super) known: Box<Known>,
     pub(super) question: Question,
 }
 
@@ -99,7 +100,7 @@ pub(super) enum Question {
 /// Waits for the body.
 #[derive(Debug)]
 pub struct AwaitingBody {
-    pub(super) known: Known,
+    pub(super) known: Box<Known>,
     pub(super) permit: Option<Permit>,
     pub(super) limit: usize,
 }
@@ -168,14 +169,15 @@ impl AwaitingPrincipal {
         if !route.endpoint.is_in(version) {
             return reject(trace, Rejection::NotInVersion(version));
         }
-        let known = Known {
+        // Large, and handed from step to step.
+        let known = Box::new(Known {
             snapshot: self.snapshot,
             principal,
             route,
             head: self.head,
             trace,
             charge: None,
-        };
+        });
         known.standing()
     }
 }

@@ -65,7 +65,7 @@ pub(super) fn grant(table: Table<'_, '_>, actions: Option<Vec<Action>>) -> Optio
     table.finish();
     Some(Grant {
         actions: actions?,
-        datasources: datasources?,
+        datasources: datasources?.into(),
         task_types,
         inputs,
     })

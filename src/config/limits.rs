@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::roles::{ACTIONS, name, word};
 use super::table::{Table, nearest};
 use super::users::role;
-use crate::druid::DataSourcePattern;
+use crate::druid::{DataSourcePattern, DataSourcePatterns};
 use crate::policy::Role;
 use crate::quota::{Cost, Holds, KeyPart, LiveQuota, Numbers, Per, Rate, RateLimit};
 use crate::route::{Action, SpecKind};
@@ -209,7 +209,7 @@ fn quota(table: Table<'_, '_>, roles: &[Role], taken: &mut BTreeSet<String>) -> 
     Some(LiveQuota {
         name: name?.into(),
         per,
-        datasources: datasources.unwrap_or_default(),
+        datasources: datasources.unwrap_or_default().into(),
         task_types: task_types.unwrap_or_default(),
         count,
         most: most?,
@@ -227,7 +227,7 @@ fn most(table: &Table<'_, '_>) -> Option<u32> {
 }
 
 /// The roles that may submit, with what: those of `covered`, or all.
-fn writers(roles: &[Role], covered: &[Arc<str>]) -> BTreeMap<Arc<str>, Vec<DataSourcePattern>> {
+fn writers(roles: &[Role], covered: &[Arc<str>]) -> BTreeMap<Arc<str>, DataSourcePatterns> {
     let covers = |role: &&Role| covered.is_empty() || covered.contains(&role.name);
     roles
         .iter()
@@ -235,8 +235,8 @@ fn writers(roles: &[Role], covered: &[Arc<str>]) -> BTreeMap<Arc<str>, Vec<DataS
         .map(|role| {
             let grants = role.grants.iter();
             let submits = grants.filter(|grant| grant.actions.contains(&Action::Submit));
-            let patterns = submits.flat_map(|grant| grant.datasources.clone());
-            (role.name.clone(), patterns.collect::<Vec<_>>())
+            let patterns = submits.flat_map(|grant| &grant.datasources).cloned();
+            (role.name.clone(), patterns.collect::<DataSourcePatterns>())
         })
         .filter(|(_, patterns)| !patterns.is_empty())
         .collect()

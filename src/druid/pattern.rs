@@ -22,6 +22,17 @@ impl DataSourcePattern {
         self.text.bytes().all(|byte| byte == b'*')
     }
 
+    /// What stands before its first star, and after its last. Without a star it stands before all.
+    pub(super) fn ends(&self) -> (&str, Option<&str>) {
+        match self.text.split_once('*') {
+            None => (&self.text, None),
+            Some((before, rest)) => {
+                let after = rest.rsplit_once('*').map_or(rest, |(_, after)| after);
+                (before, Some(after))
+            }
+        }
+    }
+
     /// Does it match this name?
     pub fn matches(&self, datasource: &DataSource) -> bool {
         matches_pattern(&self.text, datasource.as_str())

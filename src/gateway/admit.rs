@@ -127,7 +127,7 @@ impl Gateway {
                             .grow(memory, memory_of(received) + judging)?;
                         Ok(body)
                     });
-                    let judged = judge(*wait, body).await?;
+                    let judged = judge(wait, body).await?;
                     memory.shrink(memory_of(received));
                     judged
                 }
@@ -151,8 +151,8 @@ impl Gateway {
             return owner(generation, subject, true, turn, deadline, trail).await;
         }
         let target = match subject {
-            Subject::Task(id) => status_of(id),
-            Subject::Supervisor(id) => spec_of(id),
+            Subject::Task(id) => status_of(id).into(),
+            Subject::Supervisor(id) => spec_of(id).into(),
             Subject::None | Subject::DataSource(_) | Subject::Worker(_) => {
                 return Ok(Some(Owner::Unnamed));
             }

@@ -1,6 +1,6 @@
 //! The gateway itself, and the record of an exchange.
 
-use std::fmt::Write as _;
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -100,7 +100,7 @@ impl Record<'_> {
             endpoint,
             path,
             subject,
-            datasources,
+            mut datasources,
             rule,
             findings,
             counted: _,
@@ -114,21 +114,17 @@ impl Record<'_> {
         }
         self.outcome.path = path;
         self.outcome.subject = match subject {
-            Some(Subject::Task(id)) => Some(id.to_string()),
-            Some(Subject::Supervisor(id)) => Some(id.to_string()),
-            Some(Subject::Worker(name)) => Some(name),
+            Some(Subject::Task(id)) => Some(id.into()),
+            Some(Subject::Supervisor(id)) => Some(id.into()),
+            Some(Subject::Worker(name)) => Some(name.into()),
             Some(Subject::DataSource(_) | Subject::None) | None => None,
         };
-        self.outcome.datasources = datasources
-            .iter()
-            .take(MOST_NAMES)
-            .map(ToString::to_string)
-            .collect();
+        datasources.truncate(MOST_NAMES);
+        self.outcome.datasources = datasources;
         self.outcome.rule = rule;
         self.outcome.findings = findings.iter().map(|finding| finding.code.name()).collect();
         self.outcome.audited = is_audited(&limits);
-        let said = limits.into_iter().map(|(rule, said)| (rule, said.name()));
-        self.outcome.limits = said.collect();
+        self.outcome.limits = limits;
     }
 
     pub(super) fn upstream(&mut self, trail: Trail, overlords: &Overlords, time: Duration) {
@@ -208,11 +204,11 @@ impl Gateway {
             account: None,
             act: None,
             outcome: Outcome {
-                time: written(24, format_args!("{time:.3}")),
+                time,
                 request_id: hexadecimal(u64::from(self.seed) << 32 | u64::from(number)),
                 source,
                 principal: None,
-                method: String::new(),
+                method: Cow::Borrowed(""),
                 path: String::new(),
                 operation: "none",
                 action: "none",
@@ -245,7 +241,7 @@ impl Gateway {
         let due = Due::from_now(settings);
         let source = head::source(session.request(), arrival.peer, &settings.trusted_proxies);
         let mut record = self.record(source, arrival.at);
-        record.outcome.method = session.request().method().to_owned();
+        record.outcome.method = head::method(session.request());
         if !head::is_served(session.request(), &settings.hosts) {
             return self
                 .refuse_exchange(session, Problem::unknown_host(), &mut record)
@@ -273,14 +269,6 @@ fn hexadecimal(number: u64) -> String {
         char::from_digit(digit, 16).unwrap_or('0')
     });
     digits.collect()
-}
-
-/// A text of about this length, with one allocation.
-fn written(length: usize, text: std::fmt::Arguments<'_>) -> String {
-    let mut written = String::with_capacity(length);
-    // A string takes what it is given.
-    let _ = written.write_fmt(text);
-    written
 }
 
 impl Serve for Gateway {

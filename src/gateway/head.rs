@@ -1,5 +1,6 @@
 //! A request's header, as admission and the log want it.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use ipnet::IpNet;
@@ -19,13 +20,23 @@ pub(super) fn head(request: &Request, source: IpAddr) -> Head {
         Framing::Chunked => (true, None),
     };
     Head {
-        method: request.method().to_owned(),
+        method: method(request),
         target: request.target().to_owned(),
         has_body,
         length,
         content_type: request.value("content-type").map(str::to_owned),
         is_encoded: request.value("content-encoding").is_some(),
         source: Some(source),
+    }
+}
+
+/// The method; only one that no endpoint has is a text of its own.
+pub(super) fn method(request: &Request) -> Cow<'static, str> {
+    match request.method() {
+        "GET" => Cow::Borrowed("GET"),
+        "POST" => Cow::Borrowed("POST"),
+        "DELETE" => Cow::Borrowed("DELETE"),
+        other => Cow::Owned(other.to_owned()),
     }
 }
 

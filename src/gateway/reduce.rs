@@ -133,7 +133,7 @@ impl Gateway {
         let begun = Instant::now();
         let overlords = &generation.overlords;
         let full = Question {
-            target: format!("{PREFIX}/supervisor?full"),
+            target: format!("{PREFIX}/supervisor?full").into(),
             unavailable_is_an_answer: false,
             reuse: generation.settings.reuse_reads,
             keep: generation.settings.reuse_reads,

@@ -137,7 +137,7 @@ impl Gateway {
         let mut answered = None;
         if endpoint.is_shared && takes_json(session.request()) {
             let question = Question {
-                target: route.upstream_target(),
+                target: route.upstream_target().into(),
                 unavailable_is_an_answer: endpoint.operation == Operation::SupervisorHealth,
                 reuse: settings.reuse_reads,
                 keep: settings.reuse_reads,
@@ -160,7 +160,7 @@ impl Gateway {
                 "DELETE" => Method::DELETE,
                 _ => Method::GET,
             },
-            target: route.upstream_target(),
+            target: route.upstream_target().into(),
             headers: forwarded_fields(session, principal, whole),
             body,
         };

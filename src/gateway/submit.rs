@@ -92,7 +92,7 @@ impl Gateway {
             } => {
                 let request = Request {
                     method: Method::POST,
-                    target: route.upstream_target(),
+                    target: route.upstream_target().into(),
                     headers: forwarded_fields(session, &principal, false),
                     body: Some(body),
                 };
@@ -206,7 +206,7 @@ impl Gateway {
             .ok()
             .and_then(|accepted| accepted.task.parse::<TaskId>().ok());
         if let Some(id) = id {
-            record.outcome.subject = Some(id.to_string());
+            record.outcome.subject = Some(id.clone().into());
             if let Some(act) = &mut record.act {
                 act.task = Some(id.clone());
             }

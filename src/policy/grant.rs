@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::condition::{InputRule, Unmet, meets};
-use crate::druid::{DataSource, DataSourcePattern};
+use crate::druid::{DataSource, DataSourcePatterns};
 use crate::route::Action;
 use crate::spec::Spec;
 
@@ -22,7 +22,7 @@ pub struct Grant {
     /// Each of these, and no other: `manage` does not include `read`.
     pub actions: Vec<Action>,
     /// Names or patterns; one that is `*` makes the grant cluster-wide.
-    pub datasources: Vec<DataSourcePattern>,
+    pub datasources: DataSourcePatterns,
     /// Of submissions: the types that a spec may have; `None`: those that do no more than to write
     /// the datasource that they name.
     pub task_types: Option<Vec<Arc<str>>>,
@@ -38,9 +38,7 @@ impl Grant {
 
     /// Is it for the datasource?
     pub fn covers(&self, datasource: &DataSource) -> bool {
-        self.datasources
-            .iter()
-            .any(|pattern| pattern.matches(datasource))
+        self.datasources.matches(datasource)
     }
 
     /// Does the spec meet the grant's conditions?
@@ -56,6 +54,6 @@ impl Grant {
 
     /// Is it for every datasource there may be?
     pub fn is_cluster_wide(&self) -> bool {
-        self.datasources.iter().any(DataSourcePattern::matches_all)
+        self.datasources.matches_all()
     }
 }

@@ -83,11 +83,9 @@ fn room_for(key: &str) -> usize {
 }
 
 impl Buckets {
-    /// The name of the bucket that a draw is on: its own, or the one that all others share.
+    /// Makes room for the bucket of a draw, which is not there yet. If there is none: the name of the
+    /// one that all others share.
     fn place(&mut self, draw: &Draw, by: u32, most: usize, now: Duration) -> Option<Box<str>> {
-        if self.by_key.contains_key(draw.key.as_str()) {
-            return None;
-        }
         let bytes = room_for(&draw.key);
         let is_full = |buckets: &Buckets| {
             let own = buckets.by_principal.get(&by).copied().unwrap_or_default();
@@ -106,6 +104,7 @@ impl Buckets {
         None
     }
 
+    /// The bucket of that name; if there is none, a new one.
     fn bucket(&mut self, key: &str, by: u32) -> &mut Bucket {
         let Buckets { by_key, made, .. } = self;
         by_key.entry(key.into()).or_insert_with(|| {
@@ -208,23 +207,33 @@ impl Limiter {
         let now = self.clock.now();
         let at = nanos(now);
         let mut replies = Vec::with_capacity(draws.len());
-        let mut before: Vec<Option<Cell>> = Vec::with_capacity(draws.len());
+        // With one draw there is nothing to take back.
+        let is_one = draws.len() == 1;
+        let mut before: Vec<Cell> = Vec::new();
         let mut refused = false;
-        let mut buckets = self.lock();
+        let mut held = self.lock();
+        let buckets = &mut *held;
         let by = buckets.by_key.hasher().hash_one(by) as u32;
         for draw in &mut draws {
-            if let Some(shared) = buckets.place(draw, by, self.most_bytes, now) {
-                self.overflowed.fetch_add(1, Ordering::Relaxed);
-                draw.key = shared.into();
-                // A datasource with more of its own has no more than the others here, and one with
-                // less no more than its own.
-                draw.numbers = draw.numbers.least(draw.rule.numbers);
-                draw.cost = draw.cost.min(draw.numbers.burst.get());
+            let bucket = match buckets.by_key.get_mut(draw.key.as_str()) {
+                Some(bucket) => bucket,
+                None => {
+                    if let Some(shared) = buckets.place(draw, by, self.most_bytes, now) {
+                        self.overflowed.fetch_add(1, Ordering::Relaxed);
+                        draw.key = shared.into();
+                        // A datasource with more of its own has no more than the others here, and
+                        // one with less no more than its own.
+                        draw.numbers = draw.numbers.least(draw.rule.numbers);
+                        draw.cost = draw.cost.min(draw.numbers.burst.get());
+                    }
+                    buckets.bucket(&draw.key, by)
+                }
+            };
+            if !is_one {
+                before.push(bucket.cell);
             }
-            let bucket = buckets.bucket(&draw.key, by);
             match bucket.cell.ask(&draw.numbers, draw.cost, at) {
                 Says::Yes(taking) => {
-                    before.push(Some(bucket.cell));
                     replies.push(Reply::Took {
                         remaining: taking.remaining,
                         receipt: Receipt {
@@ -234,7 +243,6 @@ impl Limiter {
                     });
                 }
                 no => {
-                    before.push(None);
                     replies.push(match no {
                         Says::NotFor(wait) => Reply::NotFor(Duration::from_nanos(wait)),
                         Says::Never | Says::Yes(_) => Reply::Never,
@@ -246,14 +254,12 @@ impl Limiter {
         if refused {
             // The last taken first: two may be of one bucket.
             for (draw, cell) in draws.iter().zip(&before).rev() {
-                if let (Some(cell), Some(bucket)) =
-                    (cell, buckets.by_key.get_mut(draw.key.as_str()))
-                {
+                if let Some(bucket) = buckets.by_key.get_mut(draw.key.as_str()) {
                     bucket.cell = *cell;
                 }
             }
         }
-        drop(buckets);
+        drop(held);
         Charge::of(draws, &replies, Keeper::Local)
     }
 

@@ -13,7 +13,7 @@ mod state;
 pub use count::{Full, LiveHold, LiveTasks};
 
 use super::rule::{Cost, Facts, Holds};
-use crate::druid::{DataSource, DataSourcePattern};
+use crate::druid::{DataSource, DataSourcePatterns, Overrides};
 
 /// What has a quota of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub enum Per {
     /// Each datasource.
     DataSource,
     /// Each of these roles: the tasks of the datasources that it may submit to, whoever did.
-    Role(BTreeMap<Arc<str>, Vec<DataSourcePattern>>),
+    Role(BTreeMap<Arc<str>, DataSourcePatterns>),
 }
 
 /// A quota of live tasks as configured.
@@ -34,7 +34,7 @@ pub struct LiveQuota {
     /// What has a quota of its own.
     pub per: Per,
     /// The datasources whose tasks count; empty: any.
-    pub datasources: Vec<DataSourcePattern>,
+    pub datasources: DataSourcePatterns,
     /// The types of tasks that count, as the Overlord lists them; empty: any.
     pub task_types: Vec<String>,
     /// Tasks, or the slots that they occupy.
@@ -42,7 +42,7 @@ pub struct LiveQuota {
     /// So many may live.
     pub most: u32,
     /// Datasources with a number of their own: the first that fits counts.
-    pub overrides: Vec<(Vec<DataSourcePattern>, u32)>,
+    pub overrides: Overrides<u32>,
     /// Does it refuse?
     pub holds: Holds,
 }
@@ -186,12 +186,8 @@ impl LiveQuota {
 
     /// So many may live of a datasource.
     pub fn most_for(&self, datasource: Option<&DataSource>) -> u32 {
-        let own = datasource.and_then(|datasource| {
-            self.overrides
-                .iter()
-                .find(|(patterns, _)| patterns.iter().any(|pattern| pattern.matches(datasource)))
-        });
-        own.map_or(self.most, |(_, most)| *most)
+        let own = datasource.and_then(|datasource| self.overrides.get(datasource));
+        own.copied().unwrap_or(self.most)
     }
 
     fn counts_type(&self, task_type: &str) -> bool {
@@ -203,11 +199,11 @@ impl LiveQuota {
     }
 }
 
-fn is_among(patterns: &[DataSourcePattern], datasource: Option<&DataSource>) -> bool {
-    patterns.iter().any(|pattern| match datasource {
-        Some(datasource) => pattern.matches(datasource),
-        None => pattern.matches_all(),
-    })
+fn is_among(patterns: &DataSourcePatterns, datasource: Option<&DataSource>) -> bool {
+    match datasource {
+        Some(datasource) => patterns.matches(datasource),
+        None => patterns.matches_all(),
+    }
 }
 
 impl LiveDraw {

@@ -19,4 +19,4 @@ pub use live::{
     Full, Group, LiveDraw, LiveHold, LiveOver, LiveQuota, LiveTask, LiveTasks, Occupies, Per, Share,
 };
 pub use rule::{Cost, Draw, Facts, Holds, InvalidRate, KeyPart, Rate, RateLimit};
-pub use rules::RateLimits;
+pub use rules::{LiveQuotas, RateLimits};

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::Numbers;
 use crate::caller::{Principal, Source};
-use crate::druid::{DataSource, DataSourcePattern};
+use crate::druid::{DataSource, Overrides};
 use crate::route::{Action, Operation};
 
 /// Does a limit refuse?
@@ -46,7 +46,7 @@ pub struct RateLimit {
     /// Its numbers.
     pub numbers: Numbers,
     /// Datasources with numbers of their own: the first that fits counts.
-    pub overrides: Vec<(Vec<DataSourcePattern>, Numbers)>,
+    pub overrides: Overrides<Numbers>,
     /// Does it refuse?
     pub holds: Holds,
 }
@@ -165,32 +165,34 @@ impl RateLimit {
 
     /// What a request draws from it: one bucket for each datasource where those are counted apart.
     pub fn draws(self: &Arc<Self>, facts: &Facts<'_>) -> Vec<Draw> {
+        let mut draws = Vec::new();
+        self.draw_into(&mut draws, facts);
+        draws
+    }
+
+    /// Appends what a request draws from it.
+    pub fn draw_into(self: &Arc<Self>, draws: &mut Vec<Draw>, facts: &Facts<'_>) {
         let apart = !self.overrides.is_empty() || self.key.contains(&KeyPart::DataSource);
         match facts.datasources {
-            [] => vec![self.draw(facts, None)],
-            [one] => vec![self.draw(facts, Some(one))],
-            many if apart => {
-                let mut draws: Vec<Draw> = Vec::with_capacity(many.len());
+            [] => draws.push(self.draw(facts, None)),
+            many @ [_, _, ..] if apart => {
+                let begin = draws.len();
                 for datasource in many {
                     let draw = self.draw(facts, Some(datasource));
-                    if !draws.iter().any(|known| known.key == draw.key) {
+                    let own = draws.get(begin..).unwrap_or_default();
+                    if !own.iter().any(|known| known.key == draw.key) {
                         draws.push(draw);
                     }
                 }
-                draws
             }
-            [first, ..] => vec![self.draw(facts, Some(first))],
+            [first, ..] => draws.push(self.draw(facts, Some(first))),
         }
     }
 
     /// The numbers for a datasource.
     pub fn numbers_for(&self, datasource: Option<&DataSource>) -> Numbers {
-        let own = datasource.and_then(|datasource| {
-            self.overrides
-                .iter()
-                .find(|(patterns, _)| patterns.iter().any(|pattern| pattern.matches(datasource)))
-        });
-        own.map_or(self.numbers, |(_, numbers)| *numbers)
+        let own = datasource.and_then(|datasource| self.overrides.get(datasource));
+        own.copied().unwrap_or(self.numbers)
     }
 
     fn draw(self: &Arc<Self>, facts: &Facts<'_>, datasource: Option<&DataSource>) -> Draw {
@@ -382,7 +384,7 @@ mod tests {
             key: key.to_vec(),
             cost,
             numbers: numbers("1/s", 10),
-            overrides: vec![(prod, numbers("9/s", 90))],
+            overrides: [(prod, numbers("9/s", 90))].into_iter().collect(),
             holds: Holds::Enforced,
         })
     }

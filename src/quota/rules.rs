@@ -1,10 +1,12 @@
-//! The rate limits of a configuration, found by who is limited: what a request costs does not grow
-//! with limits of other people's roles.
+//! The limits and quotas of a configuration, found by whom and what they are about: what a request
+//! costs does not grow with those of other people's roles and datasources.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::live::{LiveQuota, Per};
 use super::rule::RateLimit;
+use crate::druid::{DataSource, DataSourcePatterns};
 use crate::route::Action;
 
 /// All rate limits of one configuration.
@@ -35,15 +37,68 @@ impl RateLimits {
     /// Those that count requests of this action from a holder of these roles, in their order.
     pub fn covering(&self, action: Action, roles: &[Arc<str>]) -> Vec<&Arc<RateLimit>> {
         let of_roles = roles.iter().filter_map(|role| self.by_role.get(role));
-        let places: BTreeSet<usize> = self
-            .everybody
-            .iter()
-            .chain(of_roles.flatten())
-            .copied()
-            .collect();
-        let limits = places.into_iter().filter_map(|at| self.all.get(at));
-        limits.filter(|limit| limit.covers(action, roles)).collect()
+        let places = self.everybody.iter().chain(of_roles.flatten()).copied();
+        let mut limits = in_order(&self.all, places.collect());
+        limits.retain(|limit| limit.covers(action, roles));
+        limits
     }
+}
+
+/// All quotas of live tasks of one configuration.
+#[derive(Debug, Clone, Default)]
+pub struct LiveQuotas {
+    all: Vec<Arc<LiveQuota>>,
+    /// Places of those that any submission may count in.
+    everybody: Vec<usize>,
+    /// Of those for roles that count tasks of any datasource.
+    by_role: HashMap<Arc<str>, Vec<usize>>,
+    /// What the others count tasks of, and for each pattern the place of its quota.
+    datasources: DataSourcePatterns,
+    of_datasources: Vec<usize>,
+}
+
+impl LiveQuotas {
+    /// In the configuration's order.
+    pub fn new(all: Vec<Arc<LiveQuota>>) -> LiveQuotas {
+        let mut quotas = LiveQuotas::default();
+        let mut patterns = Vec::new();
+        for (at, quota) in all.iter().enumerate() {
+            match &quota.per {
+                _ if !quota.datasources.is_empty() => {
+                    patterns.extend(quota.datasources.iter().cloned());
+                    quotas.of_datasources.resize(patterns.len(), at);
+                }
+                Per::Role(roles) => {
+                    for role in roles.keys() {
+                        quotas.by_role.entry(role.clone()).or_default().push(at);
+                    }
+                }
+                Per::All | Per::DataSource => quotas.everybody.push(at),
+            }
+        }
+        quotas.datasources = patterns.into();
+        quotas.all = all;
+        quotas
+    }
+
+    /// Those that a submission may count in which writes these and is allowed by this role, in their
+    /// order.
+    pub fn covering(&self, role: &Arc<str>, writes: &[DataSource]) -> Vec<&Arc<LiveQuota>> {
+        let of_role = self.by_role.get(role).into_iter().flatten();
+        let patterns = writes
+            .iter()
+            .flat_map(|written| self.datasources.places(written));
+        let of_datasources = patterns.filter_map(|pattern| self.of_datasources.get(pattern));
+        let places = self.everybody.iter().chain(of_role).chain(of_datasources);
+        in_order(&self.all, places.copied().collect())
+    }
+}
+
+/// Those at these places, each once.
+fn in_order<T>(all: &[T], mut places: Vec<usize>) -> Vec<&T> {
+    places.sort_unstable();
+    places.dedup();
+    places.into_iter().filter_map(|at| all.get(at)).collect()
 }
 
 #[cfg(test)]
@@ -53,7 +108,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::quota::{Cost, Holds, Numbers};
+    use crate::caller::Principal;
+    use crate::druid::{DataSourcePattern, Overrides};
+    use crate::quota::{Cost, Facts, Holds, LiveDraw, Numbers, Occupies};
+    use crate::route::Operation;
 
     fn limit(number: usize, roles: &[u8], submits: bool) -> Arc<RateLimit> {
         let action = if submits {
@@ -71,12 +129,87 @@ mod tests {
                 rate: "1/s".parse().expect("a rate"),
                 burst: NonZeroU32::MIN,
             },
-            overrides: Vec::new(),
+            overrides: Overrides::default(),
+            holds: Holds::Enforced,
+        })
+    }
+
+    fn patterns(texts: &[u8]) -> DataSourcePatterns {
+        let read = |text: &u8| match text {
+            0 => "a*",
+            1 => "ab",
+            _ => "*c",
+        };
+        let patterns = texts.iter().map(read);
+        let patterns = patterns.map(|text| text.parse::<DataSourcePattern>().expect("a pattern"));
+        patterns.collect()
+    }
+
+    fn quota(number: usize, per: u8, roles: &[u8], datasources: &[u8]) -> Arc<LiveQuota> {
+        let roles = roles.iter().map(|role| role.to_string().into());
+        Arc::new(LiveQuota {
+            name: number.to_string().into(),
+            per: match per {
+                0 => Per::All,
+                1 => Per::DataSource,
+                _ => Per::Role(roles.map(|role| (role, patterns(&[0]))).collect()),
+            },
+            datasources: patterns(datasources),
+            task_types: Vec::new(),
+            count: Cost::Request,
+            most: 1,
+            overrides: Overrides::default(),
             holds: Holds::Enforced,
         })
     }
 
     proptest! {
+        /// What a submission draws from those that are found is what it draws from all.
+        #[test]
+        fn quotas_that_count_a_submission_are_found(
+            quotas in prop::collection::vec(
+                (
+                    0..3u8,
+                    prop::collection::vec(0..4u8, 0..3),
+                    prop::collection::vec(0..3u8, 0..3),
+                ),
+                0..12,
+            ),
+            role in 0..4u8,
+            writes in prop::collection::vec("[abc]{1,3}", 0..3),
+        ) {
+            let quotas = quotas.iter().enumerate();
+            let all: Vec<_> = quotas
+                .map(|(at, (per, roles, datasources))| quota(at, *per, roles, datasources))
+                .collect();
+            let role: Arc<str> = role.to_string().into();
+            let writes: Vec<DataSource> =
+                writes.iter().map(|name| name.parse().expect("a name")).collect();
+            let facts = Facts {
+                action: Action::Submit,
+                operation: Operation::SubmitTask,
+                principal: &Principal::new("etl", vec![role.clone()]),
+                role: &role,
+                source: None,
+                datasources: &writes,
+                task_type: None,
+                slots: Some(1),
+            };
+            let occupies = Occupies {
+                datasource: writes.first().cloned(),
+                task_type: "index_parallel".to_owned(),
+                tasks: 1,
+                slots: 1,
+                supervisor: None,
+            };
+            let draws = |quota: &Arc<LiveQuota>| quota.draws(&facts, &occupies);
+            let each: Vec<LiveDraw> = all.iter().flat_map(draws).collect();
+            let found = LiveQuotas::new(all.clone());
+            let found = found.covering(&role, &writes);
+            let found: Vec<LiveDraw> = found.into_iter().flat_map(draws).collect();
+            prop_assert_eq!(found, each);
+        }
+
         /// What is found is what looking at each would find, in the same order.
         #[test]
         fn those_that_cover_a_request_are_found(

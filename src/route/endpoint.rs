@@ -1,8 +1,7 @@
 //! One row of the table: what an endpoint is, and which paths are its own.
 
-use super::Subject;
 use super::operation::{Action, BodyUse, Class, Disclosure, Operation, Origin, Repeat, Who};
-use super::path::CanonicalPath;
+use super::{Segment, Subject};
 use crate::druid::{DataSource, DruidVersion, InvalidName};
 
 /// One endpoint.
@@ -199,29 +198,6 @@ impl Endpoint {
             Operation::SubmitTask | Operation::SubmitSupervisor
         )
     }
-
-    /// What the path names.
-    pub(super) fn subject(&self, path: &CanonicalPath) -> Result<Subject, InvalidName> {
-        let mut subject = Subject::None;
-        for (part, (text, _)) in self.template.split('/').skip(1).zip(path.segments()) {
-            match part {
-                "{task}" => subject = Subject::Task(text.parse()?),
-                "{supervisor}" => subject = Subject::Supervisor(text.parse()?),
-                "{datasource}" => subject = Subject::DataSource(text.parse()?),
-                // Addresses and segments' ids have no type of their own. Both are names: an id
-                // begins with its datasource's, and Druid stores it in as many characters.
-                "{worker}" => {
-                    let name: DataSource = text.parse()?;
-                    subject = Subject::Worker(name.to_string());
-                }
-                "{segment}" => {
-                    let _: DataSource = text.parse()?;
-                }
-                _ => {}
-            }
-        }
-        Ok(subject)
-    }
 }
 
 /// An endpoint with its template in parts.
@@ -244,17 +220,40 @@ impl Row {
         rows
     }
 
+    /// What the path names.
+    pub(super) fn subject(&self, segments: &[Segment<'_>]) -> Result<Subject, InvalidName> {
+        let mut subject = Subject::None;
+        for (part, (text, _)) in self.parts.iter().zip(segments) {
+            match *part {
+                "{task}" => subject = Subject::Task(text.parse()?),
+                "{supervisor}" => subject = Subject::Supervisor(text.parse()?),
+                "{datasource}" => subject = Subject::DataSource(text.parse()?),
+                // Addresses and segments' ids have no type of their own. Both are names: an id
+                // begins with its datasource's, and Druid stores it in as many characters.
+                "{worker}" => {
+                    let name: DataSource = text.parse()?;
+                    subject = Subject::Worker(name.to_string());
+                }
+                "{segment}" => {
+                    let _: DataSource = text.parse()?;
+                }
+                _ => {}
+            }
+        }
+        Ok(subject)
+    }
+
     /// Does the template fit a path that has as many parts?
-    pub(super) fn fit(&self, path: &CanonicalPath) -> Option<Fit> {
+    pub(super) fn fit(&self, segments: &[Segment<'_>]) -> Option<Fit> {
         let mut fit = Fit {
             literals: 0,
             is_disguised: false,
         };
-        for (part, (text, plain)) in self.parts.iter().zip(path.segments()) {
+        for (part, (text, plain)) in self.parts.iter().zip(segments) {
             if part.starts_with('{') {
                 continue;
             }
-            if *part != text {
+            if part != text {
                 return None;
             }
             fit.literals += 1;

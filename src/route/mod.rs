@@ -23,11 +23,15 @@ use std::cmp::Ordering;
 use std::sync::LazyLock;
 
 use self::endpoint::Row;
+use self::path::MOST_SEGMENTS;
 
 use crate::druid::{DataSource, SupervisorId, TaskId};
 
 /// Looked at for every request.
 static ROWS: LazyLock<Vec<Vec<Row>>> = LazyLock::new(|| Row::by_length(ENDPOINTS));
+
+/// A segment of a path, and whether it was spelled without an escape.
+type Segment<'p> = (&'p str, bool);
 
 /// A request's endpoint with what its path and query name.
 #[derive(Debug, Clone)]
@@ -83,15 +87,20 @@ impl Route {
         path: CanonicalPath,
         query: Option<&str>,
     ) -> Result<Route, Unroutable> {
-        let mut allow = Vec::new();
         let mut literals = 0;
         let mut found = None;
-        let rows = ROWS.get(path.segments().len());
-        for row in rows.map(Vec::as_slice).unwrap_or_default() {
-            let Some(fit) = row.fit(&path) else {
+        let mut segments = [("", false); MOST_SEGMENTS];
+        let count = path.segments().len();
+        for (place, segment) in segments.iter_mut().zip(path.segments()) {
+            *place = segment;
+        }
+        let segments: &[Segment<'_>] = segments.get(..count).unwrap_or_default();
+        let rows = ROWS.get(count);
+        let rows = rows.map(Vec::as_slice).unwrap_or_default();
+        for row in rows {
+            let Some(fit) = row.fit(segments) else {
                 continue;
             };
-            let endpoint = row.endpoint;
             // Druid takes `/supervisor/%68istory` for the supervisor `history`; sent in its
             // canonical form it would be the history of all. What would change its meaning on the
             // way has none.
@@ -105,23 +114,27 @@ impl Route {
                 Ordering::Equal => {}
                 Ordering::Greater => {
                     literals = fit.literals;
-                    allow.clear();
                     found = None;
                 }
             }
-            allow.push(endpoint.method);
-            if endpoint.method == method {
-                found = Some(endpoint);
+            if row.endpoint.method == method {
+                found = Some(row);
             }
         }
-        let Some(endpoint) = found else {
-            return Err(if allow.is_empty() {
-                Unroutable::UnknownEndpoint
-            } else {
-                Unroutable::MethodNotAllowed { allow }
+        let Some(row) = found else {
+            let fits = |row: &&Row| {
+                row.fit(segments)
+                    .is_some_and(|fit| fit.literals == literals)
+            };
+            let fitting = rows.iter().filter(fits);
+            let allow: Vec<_> = fitting.map(|row| row.endpoint.method).collect();
+            return Err(match allow.as_slice() {
+                [] => Unroutable::UnknownEndpoint,
+                _ => Unroutable::MethodNotAllowed { allow },
             });
         };
-        let subject = endpoint.subject(&path).map_err(Unroutable::InvalidName)?;
+        let endpoint = row.endpoint;
+        let subject = row.subject(segments).map_err(Unroutable::InvalidName)?;
         let query = Query::parse(query, endpoint).map_err(Unroutable::Query)?;
         Ok(Route {
             endpoint,

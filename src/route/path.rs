@@ -13,18 +13,22 @@ const NAMES: [&str; 3] = ["druid", "indexer", "v1"];
 const LONGEST_TARGET: usize = 4 * 1024;
 
 /// The most segments after the prefix: no endpoint has more.
-const MOST_SEGMENTS: usize = 6;
+pub(super) const MOST_SEGMENTS: usize = 6;
 
 /// A path below [`PREFIX`] that everybody reads the same way: decoded segments without empty ones,
 /// `.` or `..`, slashes, backslashes, semicolons that were not escaped, or control characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CanonicalPath {
-    segments: Vec<Segment>,
+    /// Its segments' texts, one behind the other.
+    text: String,
+    segments: [Segment; MOST_SEGMENTS],
+    count: usize,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Segment {
-    text: String,
+    /// Where its text ends; it begins where the one before ends.
+    end: usize,
     /// Spelled without an escape. Jersey compares literal segments raw: `/%74ask` is not `/task`,
     /// and `/supervisor/%68istory` is the supervisor `history` (run on Druid 28.0.0). Written
     /// anew, neither would be what it was: no route has an escaped literal.
@@ -92,7 +96,11 @@ impl CanonicalPath {
         // Druid's own documentation writes `/tasks/?state=…`: one slash at the end is none.
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         let is_escaped = rest.contains('%');
-        let mut segments = Vec::with_capacity(MOST_SEGMENTS);
+        let mut below = CanonicalPath {
+            text: String::with_capacity(rest.len()),
+            segments: [Segment::default(); MOST_SEGMENTS],
+            count: 0,
+        };
         // A prefix that is spelled as it should be needs no look at each of its names.
         let spelled = rest.strip_prefix(PREFIX.trim_start_matches('/'));
         let spelled = spelled.and_then(|below| below.strip_prefix('/'));
@@ -106,38 +114,54 @@ impl CanonicalPath {
         // Whatever is elsewhere is well formed, too: each is looked at to the last.
         while let Some(from) = left {
             let raw;
-            (raw, left) = match from.bytes().position(|byte| byte == b'/') {
+            (raw, left) = match memchr::memchr(b'/', from.as_bytes()) {
                 Some(at) => (from.get(..at).unwrap_or_default(), from.get(at + 1..)),
                 None => (from, None),
             };
             let (text, plain) = segment(raw, is_escaped)?;
             match names.next() {
                 Some(name) => is_below &= plain && text == *name,
-                None if segments.len() == MOST_SEGMENTS => is_below = false,
-                None if is_below => segments.push(Segment {
-                    text: text.into_owned(),
-                    plain,
-                }),
-                None => {}
+                None => is_below &= below.push(&text, plain),
             }
         }
         // Nothing stands behind a prefix that is not whole.
-        if !is_below || segments.is_empty() {
+        if !is_below || below.count == 0 {
             return Ok(Target::Elsewhere);
         }
-        Ok(Target::Below(CanonicalPath { segments }, query))
+        Ok(Target::Below(below, query))
+    }
+
+    /// Appends a segment; false: there are too many.
+    fn push(&mut self, text: &str, plain: bool) -> bool {
+        let Some(segment) = self.segments.get_mut(self.count) else {
+            return false;
+        };
+        self.text.push_str(text);
+        *segment = Segment {
+            end: self.text.len(),
+            plain,
+        };
+        self.count += 1;
+        true
     }
 
     /// The decoded segments after the prefix.
     pub(super) fn segments(&self) -> impl ExactSizeIterator<Item = (&str, bool)> {
-        self.segments
-            .iter()
-            .map(|segment| (segment.text.as_str(), segment.plain))
+        let mut begin = 0;
+        let segments = self.segments.get(..self.count).unwrap_or_default();
+        segments.iter().map(move |segment| {
+            let text = self.text.get(begin..segment.end).unwrap_or_default();
+            begin = segment.end;
+            (text, segment.plain)
+        })
     }
 }
 
 /// RFC 3986's `pchar` and `/`, and no `;`.
 fn check_characters(path: &str) -> Result<(), MalformedPath> {
+    if is_unreserved_only(path, b'/') {
+        return Ok(());
+    }
     match path.bytes().find(|byte| !is_path_byte(*byte)) {
         None => Ok(()),
         Some(b';') => Err(MalformedPath::Parameter),
@@ -221,7 +245,17 @@ fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b':')
 }
 
+/// Is all of a text unreserved, or this byte? Nearly every one is. To the end, so that the compiler
+/// looks at many bytes at a time.
+fn is_unreserved_only(text: &str, or: u8) -> bool {
+    let bytes = text.bytes();
+    bytes.fold(true, |is, byte| is & (is_unreserved(byte) | (byte == or)))
+}
+
 pub(super) fn write_escaped(target: &mut String, text: &str) {
+    if is_unreserved_only(text, b':') {
+        return target.push_str(text);
+    }
     let mut rest = text;
     loop {
         let plain = rest.bytes().position(|byte| !is_unreserved(byte));
@@ -255,12 +289,11 @@ impl CanonicalPath {
 
     /// Writes it as it is sent upstream.
     pub(super) fn write_to(&self, target: &mut String) {
-        let length = |segment: &Segment| 1 + segment.text.len();
-        target.reserve(PREFIX.len() + self.segments.iter().map(length).sum::<usize>());
+        target.reserve(PREFIX.len() + self.count + self.text.len());
         target.push_str(PREFIX);
-        for segment in &self.segments {
+        for (text, _) in self.segments() {
             target.push('/');
-            write_escaped(target, &segment.text);
+            write_escaped(target, text);
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::identity::{self, Account, Certificates, Clock, IssuerSettings, Issuer
 use crate::json::Limits;
 use crate::listener::{self, ClientFiles, Tls, TlsError, TlsFiles};
 use crate::policy::PolicySet;
-use crate::quota::{self, LiveTasks, RateLimits};
+use crate::quota::{self, LiveQuotas, LiveTasks, RateLimits};
 use crate::schema::TableError;
 use crate::store::{self, Store};
 use crate::telemetry::AccessLog;
@@ -267,7 +267,7 @@ pub fn snapshot(
         schemes,
         policies: PolicySet::new(config.roles.iter().cloned()),
         rate_limits: RateLimits::new(config.rate_limits.clone()),
-        live_quotas: config.quotas.clone(),
+        live_quotas: LiveQuotas::new(config.quotas.clone()),
         schemas: Arc::new(config.validation.schemas(config.upstream.druid_version)?),
         json: Limits {
             depth: config.validation.max_depth,

@@ -4,7 +4,11 @@
 //! and each quote by itself took half as much again (docs/performance.md).
 
 use std::io::Write as _;
+use std::net::IpAddr;
 use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::tz::Offset;
 
 use super::outcome::Outcome;
 
@@ -40,11 +44,12 @@ pub(super) fn write(line: &mut Vec<u8>, outcome: &Outcome) {
         cut,
     } = outcome;
     let mut line = Line(line);
-    line.text("{\"time\":", time);
+    line.put("{\"time\":\"");
+    line.time(*time);
+    line.put("\"");
     line.text(",\"request_id\":", request_id);
     line.put(",\"source\":\"");
-    // A vector takes what it is given.
-    let _ = write!(line.0, "{source}");
+    line.address(*source);
     line.put("\"");
     line.some(",\"principal\":", principal.as_deref());
     line.text(",\"method\":", method);
@@ -62,7 +67,7 @@ pub(super) fn write(line: &mut Vec<u8>, outcome: &Outcome) {
     let mut between = ",\"limits\":[[";
     for (limit, said) in limits {
         line.text(std::mem::replace(&mut between, ",["), limit);
-        line.text(",", said);
+        line.text(",", said.name());
         line.put("]");
     }
     line.mark("]", !limits.is_empty());
@@ -119,6 +124,42 @@ impl Line<'_> {
         self.mark("]", !texts.is_empty());
     }
 
+    /// RFC 3339 in UTC, with three digits behind the point.
+    fn time(&mut self, time: Timestamp) {
+        let time = Offset::UTC.to_datetime(time);
+        let number = |number: i8| u64::try_from(number).unwrap_or_default();
+        // The gateway's clock stands behind the year 0.
+        self.digits(u64::try_from(time.year()).unwrap_or_default(), 4);
+        for (before, part) in [
+            ("-", time.month()),
+            ("-", time.day()),
+            ("T", time.hour()),
+            (":", time.minute()),
+            (":", time.second()),
+        ] {
+            self.put(before);
+            self.digits(number(part), 2);
+        }
+        self.put(".");
+        self.digits(u64::try_from(time.millisecond()).unwrap_or_default(), 3);
+        self.put("Z");
+    }
+
+    fn address(&mut self, address: IpAddr) {
+        match address {
+            IpAddr::V4(address) => {
+                let mut between = "";
+                for octet in address.octets() {
+                    self.number(std::mem::replace(&mut between, "."), octet.into());
+                }
+            }
+            IpAddr::V6(address) => {
+                // A vector takes what it is given.
+                let _ = write!(self.0, "{address}");
+            }
+        }
+    }
+
     fn number(&mut self, before: &str, number: u64) {
         self.put(before);
         self.digits(number, 1);
@@ -166,6 +207,7 @@ mod tests {
 
     use super::super::outcome::{Sharing, Stage, tests::sample};
     use super::*;
+    use crate::quota::Said;
 
     fn check(outcome: &Outcome) {
         let mut line = Vec::new();
@@ -180,11 +222,14 @@ mod tests {
         check(&sample());
         let mut full = sample();
         full.source = "2001:db8::1".parse().expect("an address");
-        full.datasources = vec!["a".to_owned(), "b\"\\\u{1}\n\u{e9}".to_owned()];
+        full.datasources = ["a", "b\"\u{e9}"]
+            .map(|name| name.parse().expect("a name"))
+            .into();
+        full.path = "b\"\\\u{1}\n\u{e9}".to_owned();
         full.code = Some("overgateOverloaded");
         full.findings = vec!["one", "two"];
         full.audited = true;
-        full.limits = vec![("a".into(), "near"), ("b\"".into(), "refused")];
+        full.limits = vec![("a".into(), Said::Near), ("b\"".into(), Said::Refused)];
         full.sharing = Some(Sharing::Joined);
         full.cut = true;
         full.sent = u64::MAX;
@@ -207,13 +252,17 @@ mod tests {
             path: Vec<char>,
             name: Vec<char>,
             micros in 0..5_000_000_000_u64,
+            time in 0..253_402_207_200_000_i64,
+            address: u32,
             status: u16,
             sent: u64,
         ) {
             let [path, name] = [path, name].map(String::from_iter);
             let mut outcome = sample();
             outcome.path = path;
-            outcome.datasources = vec![name.clone()];
+            outcome.subject = Some(name.as_str().into());
+            outcome.time = Timestamp::from_millisecond(time).expect("a time");
+            outcome.source = std::net::Ipv4Addr::from(address).into();
             outcome.principal = Some(name.into());
             outcome.duration = Duration::from_micros(micros);
             outcome.upstream_time = Duration::from_micros(micros % 10_000);

@@ -204,7 +204,7 @@ impl Metrics {
         }
         for (limit, said) in &outcome.limits {
             let name = label(&self.limit_names, limit, true);
-            self.limits.with_label_values(&[name, said]).inc();
+            self.limits.with_label_values(&[name, said.name()]).inc();
         }
         if operation == "submit-task" || operation == "submit-supervisor" {
             self.count_submission(outcome);
@@ -241,10 +241,9 @@ impl Metrics {
         };
         // Only names that somebody may write become labels: invented ones are refused before.
         let permitted = was_sent;
-        let name = outcome
-            .datasources
-            .first()
-            .map_or("none", |name| label(&self.datasources, name, permitted));
+        let name = outcome.datasources.first().map_or("none", |name| {
+            label(&self.datasources, name.as_str(), permitted)
+        });
         self.submissions.with_label_values(&[name, result]).inc();
     }
 
@@ -322,6 +321,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::druid::DataSource;
     use crate::finding::CODES;
     use crate::route::{Class, ENDPOINTS};
     use crate::telemetry::Sharing;
@@ -335,6 +335,10 @@ mod tests {
             waiting: Class::ALL.map(|class| (class.name(), 1)).to_vec(),
             ..Readings::default()
         }
+    }
+
+    fn invented(number: usize) -> DataSource {
+        format!("invented-{number}").parse().expect("a name")
     }
 
     /// Whatever clients do with every endpoint, and whatever names they invent, the series stay
@@ -388,13 +392,13 @@ mod tests {
                 outcome.status = status;
                 outcome.stage = stage;
                 for number in 0..200 {
-                    outcome.datasources = vec![format!("invented-{number}")];
+                    outcome.datasources = vec![invented(number)];
                     metrics.count(&outcome);
                 }
             }
         }
         for number in 0..NAMES {
-            outcome.datasources = vec![format!("invented-{number}")];
+            outcome.datasources = vec![invented(number)];
             metrics.count(&outcome);
         }
         outcome.duration = Duration::from_secs(3_600);

@@ -1,10 +1,15 @@
 //! The one record of an exchange.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::{Serialize, Serializer};
+
+use crate::druid::DataSource;
+use crate::quota::Said;
 
 /// Which stage ended the exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -118,8 +123,9 @@ impl Sharing {
 /// What serde writes of it is what the log has: a test holds the two together.
 #[derive(Debug, Clone, Serialize)]
 pub struct Outcome {
-    /// RFC 3339, when the request's first byte came.
-    pub time: String,
+    /// When the request's first byte came. RFC 3339 in the log.
+    #[serde(serialize_with = "rfc3339")]
+    pub time: Timestamp,
     /// As in the answer's `X-Request-Id`.
     pub request_id: String,
     /// The client's address, proxies that are trusted taken away.
@@ -128,7 +134,7 @@ pub struct Outcome {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub principal: Option<Arc<str>>,
     /// The method, when the edge let it pass.
-    pub method: String,
+    pub method: Cow<'static, str>,
     /// The canonical path; empty when there is none.
     pub path: String,
     /// The endpoint, from the route table; `none` before it is known.
@@ -140,11 +146,11 @@ pub struct Outcome {
     #[serde(skip)]
     pub class: &'static str,
     /// What the request reads or writes, at most ten.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub datasources: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "texts")]
+    pub datasources: Vec<DataSource>,
     /// The task or supervisor.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub subject: Option<String>,
+    pub subject: Option<Arc<str>>,
     /// The status sent to the client; 0 when it left before.
     pub status: u16,
     /// The stage that made the answer.
@@ -162,8 +168,8 @@ pub struct Outcome {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub audited: bool,
     /// What each limit that covers it said: `admitted`, `near`, `would-refuse` or `refused`.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub limits: Vec<(Arc<str>, &'static str)>,
+    #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "said")]
+    pub limits: Vec<(Arc<str>, Said)>,
     /// The Overlord that was asked last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub upstream: Option<Arc<str>>,
@@ -211,6 +217,18 @@ fn shared<S: Serializer>(sharing: &Option<Sharing>, serializer: S) -> Result<S::
     serializer.serialize_bool(!is_own(sharing))
 }
 
+fn rfc3339<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("{time:.3}"))
+}
+
+fn texts<S: Serializer>(names: &[DataSource], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(names.iter().map(DataSource::as_str))
+}
+
+fn said<S: Serializer>(limits: &[(Arc<str>, Said)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(limits.iter().map(|(limit, said)| (limit, said.name())))
+}
+
 /// Milliseconds with three digits behind the point.
 fn millis<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     let micros = u32::try_from(duration.as_micros()).unwrap_or(u32::MAX);
@@ -224,17 +242,17 @@ pub(super) mod tests {
     /// A submission that Druid accepted.
     pub(in crate::telemetry) fn sample() -> Outcome {
         Outcome {
-            time: "2026-01-01T00:00:00.000Z".to_owned(),
+            time: "2026-01-01T00:00:00Z".parse().expect("a time"),
             request_id: "0000000100000001".to_owned(),
             source: IpAddr::from([127, 0, 0, 1]),
             principal: Some("etl".into()),
-            method: "POST".to_owned(),
+            method: "POST".into(),
             path: "/druid/indexer/v1/task".to_owned(),
             operation: "submit-task",
             action: "submit",
             class: "submission",
-            datasources: vec!["wiki".to_owned()],
-            subject: Some("t".to_owned()),
+            datasources: vec!["wiki".parse().expect("a name")],
+            subject: Some("t".into()),
             status: 200,
             stage: Stage::Done,
             code: None,

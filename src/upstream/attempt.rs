@@ -22,7 +22,7 @@ pub struct Request {
     /// GET, POST or DELETE.
     pub method: Method,
     /// The canonical path with its query.
-    pub target: String,
+    pub target: Arc<str>,
     /// What is sent besides `Host`, `Authorization`, `Content-Length` and `Content-Type`.
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// A JSON body; `None` sends no `Content-Type`.
@@ -31,7 +31,7 @@ pub struct Request {
 
 impl Request {
     /// A GET of ours, asking for an answer that is not compressed.
-    pub fn get(target: impl Into<String>) -> Request {
+    pub fn get(target: impl Into<Arc<str>>) -> Request {
         Request {
             method: Method::GET,
             target: target.into(),
@@ -41,7 +41,7 @@ impl Request {
     }
 
     /// A POST of ours without a body.
-    pub fn post(target: impl Into<String>) -> Request {
+    pub fn post(target: impl Into<Arc<str>>) -> Request {
         Request {
             method: Method::POST,
             target: target.into(),

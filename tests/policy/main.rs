@@ -167,7 +167,7 @@ fn snapshot(grants: &[word::Grant], schemas: &Arc<SchemaSet>, major: u16) -> Arc
         schemes: Schemes::default(),
         policies: policies(grants),
         rate_limits: overgate::quota::RateLimits::default(),
-        live_quotas: Vec::new(),
+        live_quotas: overgate::quota::LiveQuotas::default(),
         schemas: schemas.clone(),
         json: Limits::default(),
         max_body: 1 << 20,
@@ -178,7 +178,7 @@ fn snapshot(grants: &[word::Grant], schemas: &Arc<SchemaSet>, major: u16) -> Arc
 /// The header of a request with this body.
 fn head(method: &str, target: String, body: Option<&str>) -> Head {
     Head {
-        method: method.to_owned(),
+        method: method.to_owned().into(),
         target,
         has_body: body.is_some(),
         length: body.map(|body| body.len() as u64),

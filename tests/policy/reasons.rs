@@ -2,6 +2,7 @@
 
 use overgate::admission::{Asked, Check, Rejection, Snapshot, Supplied, explain};
 use overgate::caller::Principal;
+use overgate::druid::{DataSourcePattern, DataSourcePatterns};
 use overgate::policy::{Grant, Lack, On, PolicySet, Reason, Role, Scope};
 use overgate::route::Action;
 use overgate::spec::Spec;
@@ -84,6 +85,12 @@ fn serves(grant: &Grant, principal: &Principal, spec: &Spec, on: &On, action: Ac
     }
 }
 
+/// The grant's patterns, and this one.
+fn added(grant: &Grant, pattern: DataSourcePattern) -> DataSourcePatterns {
+    let own = grant.datasources.iter().cloned();
+    own.chain([pattern]).collect()
+}
+
 /// The grant with what it lacks; `None`: a condition, which is not mended in one step.
 fn mended(grant: &Grant, lack: &Lack, reason: &Reason<'_>) -> Option<Grant> {
     let mut grant = grant.clone();
@@ -91,9 +98,11 @@ fn mended(grant: &Grant, lack: &Lack, reason: &Reason<'_>) -> Option<Grant> {
         (Lack::Action, _) => grant.actions.push(reason.action),
         (Lack::DataSource, On::DataSource(datasource)) => {
             let pattern = datasource.as_str().parse().expect("a name is a pattern");
-            grant.datasources.push(pattern);
+            grant.datasources = added(&grant, pattern);
         }
-        (Lack::Cluster, _) => grant.datasources.push("*".parse().expect("a pattern")),
+        (Lack::Cluster, _) => {
+            grant.datasources = added(&grant, "*".parse().expect("a pattern"));
+        }
         (Lack::DataSource | Lack::Condition(_), _) => return None,
     }
     Some(grant)

@@ -39,7 +39,8 @@ fn asks(work: Work, request: Request, connections: usize) -> Load {
     }
 }
 
-/// Users, each with a role and a rate limit of his own, beside those who ask.
+/// Users, each with a role, a rate limit and a quota of his own, and datasources with a rate of their
+/// own, beside those who ask.
 fn configured(count: u64) -> String {
     let one = |number: u64| {
         format!(
@@ -58,10 +59,28 @@ actions = ["submit", "read"]
 roles = ["role_{number}"]
 key = ["principal"]
 rate = "100/s"
+[[quota]]
+name = "quota_{number}"
+datasources = ["team_{number}_*"]
+max = 100
 "#
         )
     };
-    (0..count).map(one).collect()
+    let own = |number: u64| {
+        format!("{{ datasources = [\"team_{number}_*\", \"*_{number}.raw\"], rate = \"9/s\" }}")
+    };
+    let all: String = (0..count).map(one).collect();
+    let owns: Vec<String> = (0..count).map(own).collect();
+    let owns = owns.join(", ");
+    format!(
+        r#"{all}[[rate_limit]]
+name = "overridden"
+actions = ["submit", "read"]
+key = ["datasource"]
+rate = "1000000/s"
+overrides = [{owns}]
+"#
+    )
 }
 
 fn points() -> Vec<(&'static str, &'static str, Vec<Point>)> {
@@ -114,12 +133,12 @@ fn points() -> Vec<(&'static str, &'static str, Vec<Point>)> {
             [0, 10, 100, 1_000, 10_000].map(of_findings).into(),
         ),
         (
-            "users, roles and limits, each",
+            "users, roles, limits, quotas and overrides, each",
             "GET status",
             tens.map(of_configured).into(),
         ),
         (
-            "users, roles and limits, each",
+            "users, roles, limits, quotas and overrides, each",
             "POST 2 KB",
             tens.map(of_configured_post).into(),
         ),

@@ -158,7 +158,7 @@ fn explain(asked: &Asked) -> Result<(String, bool), String> {
     let shown = asked.body.as_deref().map_or_else(String::new, shown);
     let request = admission::Asked {
         head: Head {
-            method: method.as_str().to_owned(),
+            method: method.as_str().to_owned().into(),
             target: asked.target.clone(),
             has_body: body.as_ref().is_some_and(|body| !body.is_empty()),
             length: body.as_ref().map(|body| body.len() as u64),

@@ -88,7 +88,7 @@ pub(super) struct Share {
 /// A GET that many may ask at the same time.
 pub(super) struct Question<'q> {
     /// The canonical path with its query.
-    pub(super) target: String,
+    pub(super) target: Arc<str>,
     /// As in [`Plan`].
     pub(super) unavailable_is_an_answer: bool,
     /// How old an answer may be; zero: only one that is under way is joined.
@@ -256,7 +256,7 @@ impl Share {
             Found::Alone => return None,
             Found::Nothing => {}
         }
-        let target: Arc<str> = question.target.as_str().into();
+        let target = question.target.clone();
         let ticket = Ticket::default();
         let number = table.begin(&target, number, ticket.clone(), now)?;
         drop(table);
@@ -297,7 +297,7 @@ impl Place<'_> {
             unavailable_is_an_answer: question.unavailable_is_an_answer,
             turn: question.turn,
         };
-        let request = Request::get(&*self.target);
+        let request = Request::get(self.target.clone());
         let mut trail = Trail::default();
         let overlords = &generation.overlords;
         let memory = &self.share.memory;

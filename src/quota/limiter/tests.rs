@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::caller::Principal;
-use crate::druid::DataSource;
+use crate::druid::{DataSource, Overrides};
 use crate::quota::{Cost, Facts, KeyPart, Over, RateLimit, Said};
 use crate::route::{Action, Operation};
 
@@ -23,7 +23,7 @@ fn rule(name: &str, rate: &str, burst: u32, key: &[KeyPart]) -> Arc<RateLimit> {
         key: key.to_vec(),
         cost: Cost::Request,
         numbers: numbers(rate, burst),
-        overrides: Vec::new(),
+        overrides: Overrides::default(),
         holds: Holds::Enforced,
     })
 }

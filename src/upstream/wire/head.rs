@@ -102,10 +102,19 @@ pub(super) fn read(bytes: &[u8]) -> Result<Option<(Begun, usize)>, Malformed> {
     let status = answer.code.and_then(|code| StatusCode::from_u16(code).ok());
     let status = status.ok_or(Malformed("the answer's status is none"))?;
     let mut headers = HeaderMap::with_capacity(answer.headers.len());
+    // The values are parts of one copy, not a copy each.
+    let block = Bytes::copy_from_slice(bytes.get(..length).unwrap_or_default());
     for field in answer.headers.iter() {
+        let value = match field.value.len() {
+            0 => Bytes::new(),
+            length => {
+                let begin = field.value.as_ptr().addr() - bytes.as_ptr().addr();
+                block.slice(begin..begin + length)
+            }
+        };
         let (Ok(name), Ok(value)) = (
             HeaderName::from_bytes(field.name.as_bytes()),
-            HeaderValue::from_bytes(field.value),
+            HeaderValue::from_maybe_shared(value),
         ) else {
             return Err(Malformed("a field of the answer cannot be parsed"));
         };

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::caller::Principal;
-use crate::druid::{DataSource, DataSourcePattern};
+use crate::druid::{DataSource, DataSourcePattern, DataSourcePatterns};
 use crate::quota::{Cost, Facts, Holds, LiveQuota, Per};
 use crate::route::{Action, Operation};
 
@@ -75,17 +75,19 @@ fn quota(per: Per, count: Cost, most: u32) -> Arc<LiveQuota> {
     Arc::new(LiveQuota {
         name: "q".into(),
         per,
-        datasources: Vec::new(),
+        datasources: DataSourcePatterns::default(),
         task_types: Vec::new(),
         count,
         most,
-        overrides: vec![(patterns(&["big*"]), 9)],
+        overrides: [(vec!["big*".parse().expect("a pattern")], 9)]
+            .into_iter()
+            .collect(),
         holds: Holds::Enforced,
     })
 }
 
-fn patterns(texts: &[&str]) -> Vec<DataSourcePattern> {
-    let read = |text: &&str| text.parse().expect("a pattern");
+fn patterns(texts: &[&str]) -> DataSourcePatterns {
+    let read = |text: &&str| text.parse::<DataSourcePattern>().expect("a pattern");
     texts.iter().map(read).collect()
 }
 
@@ -231,7 +233,7 @@ fn a_role_is_counted_by_its_datasources() {
     ]);
     assert_eq!(rig.room(&three, "wiki_c"), 1);
     let others = quota(
-        Per::Role([("other".into(), Vec::new())].into()),
+        Per::Role([("other".into(), DataSourcePatterns::default())].into()),
         Cost::Request,
         1,
     );
