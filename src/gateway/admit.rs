@@ -167,6 +167,7 @@ impl Gateway {
                 Subject::Task(_) => generation.settings.reuse_reads,
                 _ => Duration::ZERO,
             },
+            if_wanted: false,
             principal: None,
             turn,
         };

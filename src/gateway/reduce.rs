@@ -137,6 +137,7 @@ impl Gateway {
             unavailable_is_an_answer: false,
             reuse: generation.settings.reuse_reads,
             keep: generation.settings.reuse_reads,
+            if_wanted: false,
             principal: Some(principal),
             turn: plan.turn,
         };

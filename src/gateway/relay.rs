@@ -141,6 +141,8 @@ impl Gateway {
                 unavailable_is_an_answer: endpoint.operation == Operation::SupervisorHealth,
                 reuse: settings.reuse_reads,
                 keep: settings.reuse_reads,
+                // One of very many that are polled; lists are few, and dear.
+                if_wanted: endpoint.operation == Operation::TaskStatus,
                 principal: Some(principal),
                 turn: turn(endpoint, principal, permit.datasources()),
             };

@@ -95,6 +95,9 @@ pub(super) struct Question<'q> {
     pub(super) reuse: Duration,
     /// How old this question's own answer may become for others.
     pub(super) keep: Duration,
+    /// Does it only stay if somebody else asks the same? What stays in memory for nobody costs its
+    /// way through the processor's caches twice.
+    pub(super) if_wanted: bool,
     /// For whom; `None`: the gateway itself.
     pub(super) principal: Option<&'q Principal>,
     /// Whose turn it is, if it is asked for this read.
@@ -258,7 +261,8 @@ impl Share {
         }
         let target = question.target.clone();
         let ticket = Ticket::default();
-        let number = table.begin(&target, number, ticket.clone(), now)?;
+        let lately = question.if_wanted.then_some(2 * question.keep);
+        let number = table.begin(&target, number, ticket.clone(), lately, now)?;
         drop(table);
         Some(Asked::Now(Place {
             share: self,
@@ -390,7 +394,7 @@ mod tests {
         let target: Arc<str> = "/t".into();
         let ticket = Ticket::default();
         let now = Instant::now();
-        let number = share.table().begin(&target, 1, ticket.clone(), now);
+        let number = share.table().begin(&target, 1, ticket.clone(), None, now);
         let place = Place {
             share: &share,
             target: target.clone(),
@@ -402,7 +406,9 @@ mod tests {
         drop(place);
         let told = timeout(Duration::from_secs(10), waits).await;
         assert!(told.expect("woken").is_none());
-        let again = share.table().begin(&target, 1, Ticket::default(), now);
+        let again = share
+            .table()
+            .begin(&target, 1, Ticket::default(), None, now);
         assert!(again > number, "somebody else may ask");
     }
 }

@@ -6,6 +6,7 @@
 
 use std::collections::hash_map::Entry as Place;
 use std::collections::{BTreeMap, HashMap};
+use std::hash::BuildHasher as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +19,10 @@ const TOO_LARGE_FOR: Duration = Duration::from_secs(60);
 /// Between two looks for what is remembered no longer.
 const SHORTEST_REST: Duration = Duration::from_millis(50);
 const LONGEST_REST: Duration = Duration::from_millis(500);
+
+/// Places for what was asked lately. Two questions may have one: then an answer is kept that need not
+/// be, or the next one is.
+const ASKED: usize = 4_096;
 
 /// How much is remembered.
 #[derive(Debug, Clone, Copy)]
@@ -42,6 +47,8 @@ pub(super) struct Table<T> {
     /// The number of what happens next.
     next: u64,
     bytes: usize,
+    /// What was asked lately: a part of its hash, and when.
+    asked: Box<[Option<(u32, Instant)>]>,
     bounds: Bounds,
 }
 
@@ -51,6 +58,8 @@ struct Entry<T> {
     generation: u64,
     began: Instant,
     state: State,
+    /// Will somebody else want its answer?
+    is_wanted: bool,
     ticket: T,
 }
 
@@ -117,13 +126,14 @@ impl<T: Clone> Table<T> {
             acts: HashMap::new(),
             next: 0,
             bytes: 0,
+            asked: vec![None; ASKED].into(),
             bounds,
         }
     }
 
     /// What may this read be given?
-    pub(super) fn find(&self, target: &str, reader: Reader<'_>, now: Instant) -> Found<T> {
-        let Some(entry) = self.entries.get(target) else {
+    pub(super) fn find(&mut self, target: &str, reader: Reader<'_>, now: Instant) -> Found<T> {
+        let Some(entry) = self.entries.get_mut(target) else {
             return Found::Nothing;
         };
         let since = now.saturating_duration_since(entry.began);
@@ -141,27 +151,34 @@ impl<T: Clone> Table<T> {
             return Found::Nothing;
         }
         match entry.state {
-            State::UnderWay => Found::UnderWay(entry.ticket.clone()),
+            State::UnderWay => {
+                entry.is_wanted = true;
+                Found::UnderWay(entry.ticket.clone())
+            }
             State::Answered(_) if since < reader.reuse => Found::Answered(entry.ticket.clone()),
             State::Answered(_) | State::TooLarge => Found::Nothing,
         }
     }
 
     /// Takes note of a question that begins now, in the place of an older one to the same target,
-    /// and gives it its number; `None`: there are too many.
+    /// and gives it its number; `None`: there are too many. With `lately`, its answer is kept only
+    /// if others join it, or the same was asked before within this time.
     pub(super) fn begin(
         &mut self,
         target: &Arc<str>,
         generation: u64,
         ticket: T,
+        lately: Option<Duration>,
         now: Instant,
     ) -> Option<u64> {
         let number = self.number();
+        let is_wanted = lately.is_none_or(|lately| self.was_asked(target, lately, now));
         let entry = Entry {
             number,
             generation,
             began: now,
             state: State::UnderWay,
+            is_wanted,
             ticket,
         };
         let is_full = self.entries.len() >= self.bounds.entries;
@@ -173,6 +190,18 @@ impl<T: Clone> Table<T> {
             }
         }
         Some(number)
+    }
+
+    /// Was this asked within that time? It is asked now.
+    fn was_asked(&mut self, target: &str, lately: Duration, now: Instant) -> bool {
+        let hash = self.entries.hasher().hash_one(target);
+        // Two halves that say nothing of each other.
+        let (place, mark) = ((hash >> 32) as usize % ASKED, hash as u32);
+        let Some(place) = self.asked.get_mut(place) else {
+            return false;
+        };
+        let before = place.replace((mark, now));
+        before.is_some_and(|(of, at)| of == mark && now.saturating_duration_since(at) < lately)
     }
 
     /// A question has ended. Tells whether somebody must [`sweep`](Table::sweep) from now on: one
@@ -191,7 +220,7 @@ impl<T: Clone> Table<T> {
             return false;
         };
         let kept = match ended {
-            Ended::Answered(bytes, reuse) if bytes <= left => {
+            Ended::Answered(bytes, reuse) if entry.is_wanted && bytes <= left => {
                 Some((State::Answered(bytes), entry.began + reuse))
             }
             Ended::TooLarge => Some((State::TooLarge, entry.began + TOO_LARGE_FOR)),
@@ -311,7 +340,7 @@ mod tests {
     /// Begins a question and ends it at once.
     fn answer(table: &mut Table<u32>, target: &str, ticket: u32, bytes: usize, now: Instant) {
         let target = target.into();
-        let number = table.begin(&target, 1, ticket, now).expect("room");
+        let number = table.begin(&target, 1, ticket, None, now).expect("room");
         table.end(&target, number, Ended::Answered(bytes, REUSE), now);
     }
 
@@ -322,7 +351,7 @@ mod tests {
         let mut table = Table::new(BOUNDS);
         let target: Arc<str> = "/a".into();
         assert_eq!(table.find("/a", reader("x"), start), Found::Nothing);
-        let number = table.begin(&target, 1, 7, start).expect("room");
+        let number = table.begin(&target, 1, 7, None, start).expect("room");
         assert_eq!(table.find("/a", reader("x"), at(9_000)), Found::UnderWay(7));
         let ended = Ended::Answered(10, REUSE);
         assert!(table.end(&target, number, ended, at(100)), "to be swept");
@@ -340,19 +369,55 @@ mod tests {
         };
         assert_eq!(table.find("/a", other, at(101)), Found::Nothing);
         // The answer to a newer question stays when the older one's time is over, or it ends late.
-        let newer = table.begin(&target, 1, 8, at(400)).expect("room");
+        let newer = table.begin(&target, 1, 8, None, at(400)).expect("room");
         table.forget(&target, number);
         assert!(!table.end(&target, number, ended, at(450)));
         assert_eq!(table.find("/a", reader("x"), at(450)), Found::UnderWay(8));
         table.forget(&target, newer);
         assert_eq!(table.find("/a", reader("x"), at(450)), Found::Nothing);
         // One that took longer than its moment is for those who waited.
-        let slow = table.begin(&target, 1, 9, start).expect("room");
+        let slow = table.begin(&target, 1, 9, None, start).expect("room");
         assert!(!table.end(&target, slow, ended, at(500)));
         assert!(table.entries.is_empty());
-        let once = table.begin(&target, 1, 9, start).expect("room");
+        let once = table.begin(&target, 1, 9, None, start).expect("room");
         assert!(!table.end(&target, once, Ended::Once, start));
         assert!(table.entries.is_empty());
+    }
+
+    /// A task that one client polls now and then is asked for each time; what many want is kept.
+    #[test]
+    fn an_answer_that_nobody_else_wants_is_not_kept() {
+        let start = Instant::now();
+        let at = |millis| start + Duration::from_millis(millis);
+        let mut table = Table::new(BOUNDS);
+        let target: Arc<str> = "/a".into();
+        let lately = Some(2 * REUSE);
+        let ended = Ended::Answered(10, REUSE);
+        let number = table.begin(&target, 1, 1, lately, start).expect("room");
+        assert!(!table.end(&target, number, ended, start));
+        assert_eq!(table.find("/a", reader("x"), start), Found::Nothing);
+        assert!(table.entries.is_empty() && table.ends.is_empty());
+        // The second time within a second, and as long as it goes on so.
+        for (ticket, millis) in [(2, 900), (3, 1_899)] {
+            let number = table
+                .begin(&target, 1, ticket, lately, at(millis))
+                .expect("room");
+            table.end(&target, number, ended, at(millis));
+            assert_eq!(
+                table.find("/a", reader("x"), at(millis)),
+                Found::Answered(ticket)
+            );
+            table.sweep(at(millis + 500));
+        }
+        let number = table.begin(&target, 1, 4, lately, at(2_899)).expect("room");
+        // Somebody joins it.
+        assert_eq!(table.find("/a", reader("y"), at(2_899)), Found::UnderWay(4));
+        table.end(&target, number, ended, at(2_899));
+        assert_eq!(table.find("/a", reader("x"), at(2_899)), Found::Answered(4));
+        let other: Arc<str> = "/b".into();
+        let number = table.begin(&other, 1, 5, lately, at(2_899)).expect("room");
+        table.end(&other, number, ended, at(2_899));
+        assert_eq!(table.find("/b", reader("x"), at(2_899)), Found::Nothing);
     }
 
     #[test]
@@ -360,7 +425,7 @@ mod tests {
         let start = Instant::now();
         let mut table = Table::new(BOUNDS);
         let target: Arc<str> = "/a".into();
-        let number = table.begin(&target, 1, 7, start).expect("room");
+        let number = table.begin(&target, 1, 7, None, start).expect("room");
         assert!(table.end(&target, number, Ended::TooLarge, start));
         assert_eq!(
             table.sweep(start),
@@ -437,10 +502,10 @@ mod tests {
         answer(&mut table, "/b", 2, 40, now);
         assert_eq!(table.find("/b", reader("x"), now), Found::Answered(2));
         assert_eq!(table.bytes, 100);
-        assert!(table.begin(&"/c".into(), 1, 3, now).is_some());
-        assert_eq!(table.begin(&"/d".into(), 1, 4, now), None);
+        assert!(table.begin(&"/c".into(), 1, 3, None, now).is_some());
+        assert_eq!(table.begin(&"/d".into(), 1, 4, None, now), None);
         assert!(
-            table.begin(&"/a".into(), 1, 5, now).is_some(),
+            table.begin(&"/a".into(), 1, 5, None, now).is_some(),
             "in its place"
         );
         assert_eq!(table.bytes, 40);
@@ -498,7 +563,9 @@ mod tests {
                             Found::Alone => None,
                             Found::Nothing => {
                                 let ticket = questions.len();
-                                if let Some(number) = table.begin(&target, 1, ticket, now) {
+                                let lately = (who == 0).then_some(REUSE);
+                                let begun = table.begin(&target, 1, ticket, lately, now);
+                                if let Some(number) = begun {
                                     questions.push((what, number, now, at));
                                     open.push(ticket);
                                 }
