@@ -47,9 +47,13 @@ fn check(text: &str) -> Result<(), InvalidName> {
     // time.
     let is_usual =
         |byte: u8| byte.is_ascii_alphanumeric() | matches!(byte, b'-' | b'_' | b'.' | b':');
-    if text.len() <= LONGEST && text.bytes().fold(true, |is, byte| is & is_usual(byte)) {
-        return Ok(());
+    match text.len() <= LONGEST && text.bytes().fold(true, |is, byte| is & is_usual(byte)) {
+        true => Ok(()),
+        false => check_characters(text),
     }
+}
+
+fn check_characters(text: &str) -> Result<(), InvalidName> {
     for (index, character) in text.chars().enumerate() {
         if index >= LONGEST {
             return Err(InvalidName::TooLong);
@@ -145,7 +149,17 @@ name! {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        /// What is passed without a closer look would pass it.
+        #[test]
+        fn what_is_usual_is_a_name(text in "[a-zA-Z0-9:_-][a-zA-Z0-9:_./\u{1} \u{e9}-]{0,300}") {
+            prop_assert_eq!(check(&text), check_characters(&text));
+        }
+    }
 
     #[test]
     fn names_that_druid_can_store_and_address() {

@@ -11,7 +11,7 @@ use super::{DataSource, DataSourcePattern};
 /// A pattern begins and ends with text of its own (`etl_*_raw`: `etl_` and `_raw`). Those with ends
 /// of the same lengths stand together, sorted by their ends, so that the ends of a name find them
 /// by halving. There are as many such groups as pairs of lengths: a few, whoever writes patterns by
-/// a scheme.
+/// a scheme. Patterns whose ends are the same (`*x*`, `*y*`) are looked at one after the other.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DataSourcePatterns {
     all: Vec<DataSourcePattern>,

@@ -100,7 +100,7 @@ pub struct Charge {
     pub keeper: Option<Keeper>,
     /// The bucket with the smallest share left, of those that refuse.
     pub level: Option<Level>,
-    /// What each limit said.
+    /// What each limit said; taken by who tells it on.
     pub said: Vec<(Arc<str>, Said)>,
     /// Its place among the live tasks.
     pub live: Option<LiveHold>,

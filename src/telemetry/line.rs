@@ -252,7 +252,7 @@ mod tests {
             path: Vec<char>,
             name: Vec<char>,
             micros in 0..5_000_000_000_u64,
-            time in 0..253_402_207_200_000_i64,
+            time in 0..253_402_207_200_000_000_000_i128,
             address: u32,
             status: u16,
             sent: u64,
@@ -261,7 +261,7 @@ mod tests {
             let mut outcome = sample();
             outcome.path = path;
             outcome.subject = Some(name.as_str().into());
-            outcome.time = Timestamp::from_millisecond(time).expect("a time");
+            outcome.time = Timestamp::from_nanosecond(time).expect("a time");
             outcome.source = std::net::Ipv4Addr::from(address).into();
             outcome.principal = Some(name.into());
             outcome.duration = Duration::from_micros(micros);

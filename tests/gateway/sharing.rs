@@ -273,6 +273,33 @@ async fn nothing_is_older_than_a_change_that_was_answered() {
     assert!(shared > 100, "it was put to the test: {shared}");
 }
 
+/// A task's status is kept when it is asked for a second time, and then is no older than a change.
+#[tokio::test]
+async fn a_status_is_kept_from_the_second_time_on() {
+    let rig = Rig::with("reuse_reads = \"2s\"", "").await;
+    let submitted = rig.post("wiki", "/task", noop("t", "wiki")).await;
+    assert_eq!(submitted.status, 200, "{}", submitted.text());
+    rig.nodes[0].record();
+    let mut questions = Vec::new();
+    let mut received = Vec::new();
+    for _ in 0..4 {
+        assert_eq!(state(&rig.get("viewer", "/task/t/status").await), "RUNNING");
+        received.extend(rig.nodes[0].received());
+        questions.push(asked(&received, "/task/t/status"));
+    }
+    // One that took long to ask is asked again.
+    assert_eq!(questions[..2], [1, 2]);
+    assert!(
+        questions[3] <= 3 && reads(&rig, "reused").await > 0,
+        "{questions:?}"
+    );
+    let shutdown = Call::new("POST", &api("/task/t/shutdown")).login("wiki", PASSWORD);
+    assert_eq!(rig.send(&shutdown).await.status, 200);
+    for _ in 0..2 {
+        assert_eq!(state(&rig.get("viewer", "/task/t/status").await), "FAILED");
+    }
+}
+
 /// What concerns all that there is concerns everybody.
 #[tokio::test]
 async fn other_changes_are_seen_by_all() {

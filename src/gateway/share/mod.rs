@@ -7,7 +7,8 @@
 //!
 //! An answer serves the reads that wait for it, and for the configured moment those that come
 //! later; [`table`] says to whom it must not be given because he, or the task, has changed
-//! something since. What failed, and every answer but a 200, is only for those who wait.
+//! something since. What failed, every answer but a 200, and a task's status that nobody asked for a
+//! moment ago, is only for those who wait.
 
 mod table;
 
@@ -95,8 +96,8 @@ pub(super) struct Question<'q> {
     pub(super) reuse: Duration,
     /// How old this question's own answer may become for others.
     pub(super) keep: Duration,
-    /// Does it only stay if somebody else asks the same? What stays in memory for nobody costs its
-    /// way through the processor's caches twice.
+    /// Does it only stay if the same is asked often, or by two at once? What stays in memory for
+    /// nobody costs its way through the processor's caches twice.
     pub(super) if_wanted: bool,
     /// For whom; `None`: the gateway itself.
     pub(super) principal: Option<&'q Principal>,

@@ -20,8 +20,7 @@ const TOO_LARGE_FOR: Duration = Duration::from_secs(60);
 const SHORTEST_REST: Duration = Duration::from_millis(50);
 const LONGEST_REST: Duration = Duration::from_millis(500);
 
-/// Places for what was asked lately. Two questions may have one: then an answer is kept that need not
-/// be, or the next one is.
+/// Places for what was asked lately. Of two questions that have the same one the later is remembered.
 const ASKED: usize = 4_096;
 
 /// How much is remembered.
@@ -58,7 +57,7 @@ struct Entry<T> {
     generation: u64,
     began: Instant,
     state: State,
-    /// Will somebody else want its answer?
+    /// Is its answer likely to be asked for again?
     is_wanted: bool,
     ticket: T,
 }
@@ -172,7 +171,8 @@ impl<T: Clone> Table<T> {
         now: Instant,
     ) -> Option<u64> {
         let number = self.number();
-        let is_wanted = lately.is_none_or(|lately| self.was_asked(target, lately, now));
+        let was_asked = self.was_asked(target, lately.unwrap_or_default(), now);
+        let is_wanted = lately.is_none() || was_asked;
         let entry = Entry {
             number,
             generation,

@@ -145,6 +145,20 @@ fn a_refusal_takes_nothing_and_tells_the_longest_wait() {
     assert_eq!(&*rig.submit("c").expect_err("two a burst").rule, "all");
 }
 
+/// Three draws on the one bucket that all share: the first two are taken back in the right order.
+#[test]
+fn what_a_refusal_takes_back_may_be_of_one_bucket() {
+    let rig = Rig::new(per_datasource("1/h", 2), 0);
+    let three = ["a", "b", "c"].map(|datasource| rig.draws("etl", datasource));
+    for _ in 0..3 {
+        let draws = three.iter().flatten().cloned().collect();
+        assert!(rig.limiter.take(draws, &"etl".into()).is_err());
+    }
+    assert!(rig.submit("a").is_ok());
+    assert!(rig.submit("b").is_ok());
+    assert!(rig.submit("c").is_err());
+}
+
 #[test]
 fn what_is_given_back_is_there_again() {
     let rules = vec![
