@@ -26,7 +26,7 @@ test-druid: ## the suite against real Druid: make test-druid DRUID=33.0.0
 test-druid-security: ## the suite against real Druid with its basic security on
 	@scripts/test-druid 28.0.0 security
 
-peers: ## what a request costs beside nginx, HAProxy, Envoy and Pingora (40 minutes)
+peers: ## what a request costs beside nginx, HAProxy, Envoy and Pingora (an hour)
 	@scripts/peers run
 
 peers-render: ## the README's part of it again, from the numbers

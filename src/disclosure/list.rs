@@ -142,11 +142,15 @@ impl TaskList {
                     _ => {}
                 }
             } else {
-                // `[` and `{`, `]` and `}` differ in one bit.
-                at += ahead(rest, |chunk| {
-                    let folded = chunk | (LOW * 0x20);
-                    has(chunk, b'"') | has(folded, b'{') | has(folded, b'}')
-                })?;
+                at += match rest {
+                    // Between most strings there is nothing else.
+                    [b':' | b',', b'"', ..] => 1,
+                    // `[` and `{`, `]` and `}` differ in one bit.
+                    _ => ahead(rest, |chunk| {
+                        let folded = chunk | (LOW * 0x20);
+                        has(chunk, b'"') | has(folded, b'{') | has(folded, b'}')
+                    })?,
+                };
                 match bytes.get(at)? {
                     b'"' => {
                         self.in_string = true;

@@ -16,10 +16,17 @@ use super::drain::{Drain, Phase};
 use super::head::{self, Framing, Limits, Refused};
 use super::request::Request;
 use super::session::{Session, Stream};
+use super::tls::Presented;
 
 /// A connection accepted just before the closing phase may still have its first request on the
 /// way (1 of 4,670 restarts under load met this): it gets this much more.
 const LAST_CALL: Duration = Duration::from_secs(1);
+
+/// A request that follows the last one within this finds everything as that left it.
+const SOON: Duration = Duration::from_millis(100);
+
+/// Room for most header blocks.
+const BLOCK: usize = 1024;
 
 /// What is read and thrown away after a refusal, so that the answer is not lost in a reset.
 const LINGER_BYTES: usize = 256 * 1024;
@@ -72,9 +79,26 @@ pub struct EdgeRefusal {
 }
 
 enum Stop {
-    /// Nothing to say: the peer left, or was idle.
+    /// Nothing to say: the peer left.
     Close,
-    Refuse(Refused, Instant),
+    Refuse(Refused),
+}
+
+/// What came of waiting for a header block.
+enum First {
+    /// Bytes of it, at this time.
+    Came(Instant),
+    /// Nothing in time.
+    Late,
+    /// The peer left, or the listener closes.
+    Over,
+}
+
+/// A connection's other end.
+struct End {
+    peer: SocketAddr,
+    is_tls: bool,
+    presented: Option<Presented>,
 }
 
 impl<S: Serve> Listener<S> {
@@ -103,107 +127,146 @@ impl<S: Serve> Listener<S> {
                 }
             }
         };
-        let is_tls = tls.is_some();
+        let mut end = End {
+            peer,
+            is_tls: tls.is_some(),
+            presented,
+        };
         drop(tls);
+        let mut wait = self.settings.load().first_byte_timeout;
         let mut fresh = true;
         loop {
+            let mut block = BytesMut::with_capacity(BLOCK);
+            let at = match first_bytes(&mut stream, &mut block, wait, &self.drain, fresh).await {
+                First::Came(at) => at,
+                First::Late | First::Over => return bid_farewell(stream).await,
+            };
+            // On the heap, so that a connection that waits is small.
+            let kept = Box::pin(self.requests(&mut end, stream, block, at)).await;
+            let Some((kept, left)) = kept else {
+                return;
+            };
+            (stream, wait) = (kept, left);
+            fresh = false;
+        }
+    }
+
+    /// Serves requests for as long as one follows the other soon: what this takes is large, and to
+    /// build it anew for each costs as much as to judge one. Gives back a connection that waits
+    /// longer, and how long it still may. The first request's first bytes are in `block`.
+    async fn requests(
+        self: &Arc<Self>,
+        end: &mut End,
+        mut stream: Stream,
+        mut block: BytesMut,
+        mut at: Instant,
+    ) -> Option<(Stream, Duration)> {
+        loop {
             let settings = self.settings.load_full();
-            let mut block = BytesMut::with_capacity(1024);
-            let read = read_head(&mut stream, &mut block, &settings, &self.drain, fresh).await;
-            let (request, at) = match read {
-                Ok(read) => read,
+            let request = match read_head(&mut stream, &mut block, &settings, at).await {
+                Ok(request) => request,
                 Err(Stop::Close) => {
-                    let _ = timeout(LINGER, stream.shutdown()).await;
-                    return;
+                    bid_farewell(stream).await;
+                    return None;
                 }
-                Err(Stop::Refuse(refused, at)) => {
+                Err(Stop::Refuse(refused)) => {
                     let refusal = EdgeRefusal {
-                        peer,
+                        peer: end.peer,
                         refused,
                         after: at.elapsed(),
                     };
                     let answer = self.serve.refuse(refusal);
                     let _ = timeout(LINGER, say_and_close(&mut stream, &answer)).await;
-                    return;
+                    return None;
                 }
             };
             drop(settings);
-            let certificate = presented
+            let certificate = end
+                .presented
                 .as_mut()
                 .map(|shown| shown.names(self.tls.load().as_deref(), UnixTime::now()));
             let arrival = Arrival {
-                peer,
+                peer: end.peer,
                 at,
-                tls: is_tls,
+                tls: end.is_tls,
                 certificate,
             };
             let mut session = Session::new(stream, request, block);
-            // On the heap, so that a connection that waits for its next request is small.
-            Box::pin(self.serve.serve(&mut session, arrival)).await;
+            self.serve.serve(&mut session, arrival).await;
             // Whether it is kept was said in the answer's header: a drain that has begun since does
             // not take it back, or the client's next request would be lost.
-            let Some(kept) = session.finish().await else {
-                return;
+            stream = session.finish().await?;
+            block = BytesMut::with_capacity(BLOCK);
+            let wait = self.settings.load().idle_timeout;
+            let soon = wait.min(SOON);
+            at = match first_bytes(&mut stream, &mut block, soon, &self.drain, false).await {
+                First::Came(at) => at,
+                First::Late => return Some((stream, wait.saturating_sub(soon))),
+                First::Over => {
+                    bid_farewell(stream).await;
+                    return None;
+                }
             };
-            stream = kept;
-            fresh = false;
         }
     }
 }
 
-/// Reads one header block, and tells when its first byte came; what came of the body with it stays
-/// in `block`.
+async fn bid_farewell(mut stream: Stream) {
+    let _ = timeout(LINGER, stream.shutdown()).await;
+}
+
+/// Waits for the first bytes of a header block.
+async fn first_bytes(
+    stream: &mut Stream,
+    block: &mut BytesMut,
+    wait: Duration,
+    drain: &Drain,
+    fresh: bool,
+) -> First {
+    let first = tokio::select! {
+        biased;
+        read = timeout(wait, stream.read_buf(block)) => read,
+        () = closing(drain, fresh) => return First::Over,
+    };
+    match first {
+        Ok(Ok(1..)) => First::Came(Instant::now()),
+        Ok(Ok(0) | Err(_)) => First::Over,
+        Err(_) => First::Late,
+    }
+}
+
+/// Reads the rest of one header block whose first bytes came `at`; what came of the body with it
+/// stays in `block`.
 async fn read_head(
     stream: &mut Stream,
     block: &mut BytesMut,
     settings: &Settings,
-    drain: &Drain,
-    fresh: bool,
-) -> Result<(Request, Instant), Stop> {
-    let wait = if fresh {
-        settings.first_byte_timeout
-    } else {
-        settings.idle_timeout
-    };
-    let first = tokio::select! {
-        biased;
-        read = timeout(wait, stream.read_buf(block)) => read,
-        () = closing(drain, fresh) => return Err(Stop::Close),
-    };
-    if !matches!(first, Ok(Ok(read)) if read > 0) {
-        return Err(Stop::Close);
-    }
-    let at = Instant::now();
+    at: Instant,
+) -> Result<Request, Stop> {
     let until = at + settings.header_timeout;
     loop {
         if let Some(end) = head::end(block) {
             let header = block.split_to(end).freeze();
-            let refuse = |refused| Stop::Refuse(refused, at);
-            let request = Request::read(header, &settings.limits).map_err(refuse)?;
+            let request = Request::read(header, &settings.limits).map_err(Stop::Refuse)?;
             if request.framing() == Framing::Chunked {
-                check_chunks(block).map_err(refuse)?;
+                check_chunks(block).map_err(Stop::Refuse)?;
             }
-            return Ok((request, at));
+            return Ok(request);
         }
         if block.len() > settings.limits.bytes {
-            let refused = Refused {
+            return Err(Stop::Refuse(Refused {
                 status: 431,
                 reason: "the header is too large",
-            };
-            return Err(Stop::Refuse(refused, at));
+            }));
         }
         match timeout_at(until, stream.read_buf(block)).await {
             Ok(Ok(read)) if read > 0 => {}
             Ok(_) => return Err(Stop::Close),
             Err(_) => {
-                let reason = "the header did not arrive in time";
-                return Err(Stop::Refuse(
-                    Refused {
-                        status: 408,
-                        reason,
-                    },
-                    at,
-                ));
+                return Err(Stop::Refuse(Refused {
+                    status: 408,
+                    reason: "the header did not arrive in time",
+                }));
             }
         }
     }

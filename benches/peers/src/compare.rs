@@ -10,9 +10,10 @@ use crate::work::Work;
 /// So far may a ratio of the second run be from the first's.
 const TOLERANCE: f64 = 0.1;
 
-/// What one of overgate's ratios was in both runs.
+/// What one of overgate's numbers was in both runs.
 struct Pair {
     what: String,
+    is_ratio: bool,
     first: f64,
     second: f64,
 }
@@ -22,13 +23,14 @@ impl Pair {
         self.second / self.first - 1.0
     }
 
-    /// What was measured in one of the runs only does not agree.
+    /// What was measured in one of the runs only does not agree. What is no ratio is what the machine
+    /// took in those minutes: it is told, and not judged.
     fn agrees(&self) -> bool {
-        self.differs_by().abs() <= TOLERANCE
+        !self.is_ratio && self.differs_by().is_finite() || self.differs_by().abs() <= TOLERANCE
     }
 }
 
-/// Ratios of CPU time that stand in the tables: overgate's to each peer's, and those of the goals.
+/// The numbers that stand in the tables: overgate's CPU time beside each peer's, and the goals.
 fn pairs(first: &Results, second: &Results) -> Vec<Pair> {
     let mut pairs = Vec::new();
     for work in Work::ALL {
@@ -42,6 +44,7 @@ fn pairs(first: &Results, second: &Results) -> Vec<Pair> {
             if first.is_some() || second.is_some() {
                 pairs.push(Pair {
                     what: format!("{}: CPU, of {}'s", work.title(), kind.title()),
+                    is_ratio: true,
                     first: first.unwrap_or(f64::NAN),
                     second: second.unwrap_or(f64::NAN),
                 });
@@ -54,6 +57,7 @@ fn pairs(first: &Results, second: &Results) -> Vec<Pair> {
         if (first.is_some() || second.is_some()) && !pairs.iter().any(told) {
             pairs.push(Pair {
                 what: goal.what.to_owned(),
+                is_ratio: goal.is_ratio,
                 first: first.unwrap_or(f64::NAN),
                 second: second.unwrap_or(f64::NAN),
             });
@@ -70,18 +74,19 @@ pub fn table(first: &Results, second: &Results) -> (String, bool) {
         let differs = pair.differs_by();
         let _ = writeln!(
             text,
-            "| {} | {:.2} | {:.2} | {:+.0} % |",
+            "| {} | {:.2} | {:.2} | {:+.0} %{} |",
             pair.what,
             pair.first,
             pair.second,
-            differs * 100.0
+            differs * 100.0,
+            if pair.is_ratio { "" } else { ", no ratio" }
         );
     }
     let far = pairs.iter().filter(|pair| !pair.agrees()).count();
     let _ = write!(
         text,
-        "{far} of {} differ by more than {:.0} %.",
-        pairs.len(),
+        "{far} of {} ratios differ by more than {:.0} %.",
+        pairs.iter().filter(|pair| pair.is_ratio).count(),
         TOLERANCE * 100.0
     );
     (text, far == 0 && !pairs.is_empty())
@@ -129,5 +134,28 @@ mod tests {
         none.costs.clear();
         assert!(!table(&none, &results(20.0)).1, "measured once only");
         assert!(!table(&none, &none).1, "nothing was compared");
+    }
+
+    #[test]
+    fn what_is_no_ratio_is_told_and_not_judged() {
+        let with_idle = |idle| {
+            let mut results = results(20.0);
+            results.memory.push(crate::result::Memory {
+                kind: Kind::Overgate,
+                idle,
+                clients: 1,
+                with_clients: idle + 8,
+                after: idle,
+                peak: idle,
+            });
+            results
+        };
+        let (text, agrees) = table(&with_idle(10 << 10), &with_idle(20 << 10));
+        assert!(text.contains("| Memory idle, MiB | 10.00 | 20.00 | +100 %, no ratio |"));
+        assert!(agrees, "{text}");
+        assert!(
+            !table(&results(20.0), &with_idle(1 << 10)).1,
+            "measured once only"
+        );
     }
 }

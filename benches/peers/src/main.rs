@@ -250,12 +250,11 @@ fn carry_out(command: Command) -> std::io::Result<ExitCode> {
             process::leave_proxy_core();
             let more = more.map(std::fs::read_to_string).transpose()?;
             let more = more.unwrap_or_default();
-            let time = Duration::from_secs(seconds);
             let programs = Programs::from(programs);
             let mut load = Load::of(work);
             load.connections = connections.unwrap_or(load.connections);
             load.request.numbers = asked.unwrap_or(load.request.numbers);
-            let busy = run::busy(&programs, kind, &load, time, &more);
+            let busy = run::busy(&programs, kind, &load, seconds, &more);
             tasks.block_on(&runtime, busy)?;
         }
     }

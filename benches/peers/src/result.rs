@@ -84,7 +84,7 @@ pub struct Memory {
     pub with_clients: u64,
     /// Ten seconds after they left.
     pub after: u64,
-    /// The most while the costs were measured.
+    /// The most while the costs were measured, of processes that live for two rounds.
     pub peak: u64,
 }
 

@@ -35,6 +35,10 @@ const RATE: u32 = 500;
 const ASKED: u32 = 50;
 const TURNS: u32 = 5;
 
+/// After so many rounds everybody is started anew: where a process happens to lie in memory stays
+/// with it for as long as it lives.
+const ROUNDS_OF_A_PROCESS: usize = 2;
+
 /// What is done, on a terminal in one line.
 pub struct Progress {
     done: u32,
@@ -109,62 +113,111 @@ pub async fn run(programs: &Programs, plan: &Plan, profile: &str) -> io::Result<
             results.memory.push(memory(&peer).await?);
         }
     }
-    let mut peers = Vec::new();
-    for kind in &plan.kinds {
-        peers.push(Peer::start(programs, *kind, upstream, "").await?);
-    }
-    let mut field = Field::of(&peers);
-    let mut costs = BTreeMap::new();
-    let mut times = BTreeMap::new();
-    let mut timed = 0;
-    for work in &plan.works {
-        // Who belongs to what is known by then.
-        field.warm_up(&Load::of(*work)).await?;
-    }
-    for round in 1..=plan.rounds {
+    let mut measured = Measured::default();
+    let mut rounds = 1..=plan.rounds;
+    let mut turn = 0;
+    while !rounds.is_empty() {
+        let peers = fresh(programs, order(&plan.kinds, turn), upstream).await?;
+        let mut field = Field::of(&peers);
         for work in &plan.works {
-            progress.step(&format!("round {round}: {}", work.title()));
-            let turns = field
-                .measure(&Load::of(*work), Pace::of_work(*work))
-                .await?;
-            for turn in turns {
-                let new = || Cost::new(*work, turn.kind);
-                turn.add_to(costs.entry((*work, turn.kind)).or_insert_with(new));
+            // Who belongs to what is known by then.
+            field.warm_up(&Load::of(*work)).await?;
+        }
+        for round in rounds.by_ref().take(ROUNDS_OF_A_PROCESS) {
+            for work in &plan.works {
+                progress.step(&format!("round {round}: {}", work.title()));
+                measured.costs_of(&mut field, *work).await?;
+            }
+            for work in &plan.timed {
+                progress.step(&format!("round {round}: times of {}", work.title()));
+                measured.times_of(&peers, *work, upstream).await?;
             }
         }
-        for work in &plan.timed {
-            progress.step(&format!("round {round}: times of {}", work.title()));
-            let nobody = std::iter::once((None, upstream));
-            let through = peers.iter().map(|peer| (Some(peer.kind), peer.address));
-            let through: Vec<_> = nobody.chain(through).collect();
-            let (request, first) = (work.request(), timed);
-            timed += through.len() as u64 * u64::from(TURNS * ASKED);
-            let all = tokio::task::spawn_blocking(move || in_turn(&through, &request, first));
-            for (kind, all) in all.await?? {
-                let time = times.entry((*work, kind)).or_insert_with(|| Time {
-                    work: *work,
-                    kind,
-                    p50: Vec::new(),
-                    p99: Vec::new(),
-                });
-                time.p50.push(all.percentile(0.5));
-                time.p99.push(all.percentile(0.99));
-            }
+        for memory in &mut results.memory {
+            let peer = peers.iter().find(|peer| peer.kind == memory.kind);
+            let peak = peer.map_or(0, |peer| peer.process.peak());
+            memory.peak = memory.peak.max(peak);
         }
+        turn += 1;
     }
     progress.end();
-    for peer in &peers {
-        let memory = results
-            .memory
-            .iter_mut()
-            .find(|memory| memory.kind == peer.kind);
-        if let Some(memory) = memory {
-            memory.peak = peer.process.peak();
-        }
-    }
-    results.costs = costs.into_values().collect();
-    results.times = times.into_values().collect();
+    results.costs = measured.costs.into_values().collect();
+    results.times = measured.times.into_values().collect();
     Ok(results)
+}
+
+/// Whose turn comes when, in the processes' `turn`th generation. In twice as many of them as there
+/// are kinds everybody comes first twice, and nobody always follows the same one.
+fn order(kinds: &[Kind], turn: usize) -> Vec<Kind> {
+    let mut kinds = kinds.to_vec();
+    let first = (turn / 2).checked_rem(kinds.len()).unwrap_or(0);
+    kinds.rotate_left(first);
+    if !turn.is_multiple_of(2) {
+        kinds.reverse();
+    }
+    kinds
+}
+
+/// Starts everybody.
+async fn fresh(
+    programs: &Programs,
+    kinds: Vec<Kind>,
+    upstream: SocketAddr,
+) -> io::Result<Vec<Peer>> {
+    let mut peers = Vec::new();
+    for kind in kinds {
+        let peer = match Peer::start(programs, kind, upstream, "").await {
+            Ok(peer) => peer,
+            // Somebody else may have taken its port meanwhile.
+            Err(_) => Peer::start(programs, kind, upstream, "").await?,
+        };
+        peers.push(peer);
+    }
+    Ok(peers)
+}
+
+/// What came of all rounds so far.
+#[derive(Default)]
+struct Measured {
+    costs: BTreeMap<(Work, Kind), Cost>,
+    times: BTreeMap<(Work, Option<Kind>), Time>,
+    /// Requests of which the times were taken: each asks for another task.
+    timed: u64,
+}
+
+impl Measured {
+    async fn costs_of(&mut self, field: &mut Field<'_>, work: Work) -> io::Result<()> {
+        for turn in field.measure(&Load::of(work), Pace::of_work(work)).await? {
+            let new = || Cost::new(work, turn.kind);
+            turn.add_to(self.costs.entry((work, turn.kind)).or_insert_with(new));
+        }
+        Ok(())
+    }
+
+    async fn times_of(
+        &mut self,
+        peers: &[Peer],
+        work: Work,
+        upstream: SocketAddr,
+    ) -> io::Result<()> {
+        let nobody = std::iter::once((None, upstream));
+        let through = peers.iter().map(|peer| (Some(peer.kind), peer.address));
+        let through: Vec<_> = nobody.chain(through).collect();
+        let (request, first) = (work.request(), self.timed);
+        self.timed += through.len() as u64 * u64::from(TURNS * ASKED);
+        let all = tokio::task::spawn_blocking(move || in_turn(&through, &request, first));
+        for (kind, all) in all.await?? {
+            let time = self.times.entry((work, kind)).or_insert_with(|| Time {
+                work,
+                kind,
+                p50: Vec::new(),
+                p99: Vec::new(),
+            });
+            time.p50.push(all.percentile(0.5));
+            time.p99.push(all.percentile(0.99));
+        }
+        Ok(())
+    }
 }
 
 /// Times of everybody, who are asked in turn, for a moment each time.
@@ -189,7 +242,7 @@ fn in_turn(
     Ok(times.collect())
 }
 
-/// Keeps a proxy busy for a while, and prints what that costs.
+/// Keeps a proxy busy for so many seconds, and prints what each of them costs.
 ///
 /// # Errors
 /// As [`run`].
@@ -197,15 +250,19 @@ pub async fn busy(
     programs: &Programs,
     kind: Kind,
     load: &Load,
-    time: Duration,
+    seconds: u64,
     more: &str,
 ) -> io::Result<()> {
     let upstream = upstream().await?;
     let peer = Peer::start(programs, kind, upstream, more).await?;
     println!("{}", peer.process.id());
     let mut field = Field::of(std::slice::from_ref(&peer));
-    for turn in field.measure(load, Pace::of_time(time)).await? {
-        println!("{:.1} us by request, {:.0} a second", turn.cpu, turn.rate);
+    for _ in 0..seconds {
+        // The first fifth of a second is not counted.
+        let pace = Pace::of_time(Duration::from_millis(800));
+        for turn in field.measure(load, pace).await? {
+            println!("{:.1} us by request, {:.0} a second", turn.cpu, turn.rate);
+        }
     }
     Ok(())
 }
@@ -245,5 +302,26 @@ fn machine() -> Machine {
         memory: memory >> 10,
         kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
         system: after(&read("/etc/os-release"), "PRETTY_NAME").unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everybody_comes_first_equally_often() {
+        for kinds in [&Kind::ALL[..], &Kind::ALL[..4], &Kind::ALL[..2]] {
+            let turns = 0..2 * kinds.len();
+            let orders: Vec<_> = turns.map(|turn| order(kinds, turn)).collect();
+            for kind in kinds {
+                let firsts = orders.iter().filter(|order| order.first() == Some(kind));
+                assert_eq!(firsts.count(), 2, "{kind:?} of {kinds:?}");
+            }
+            for mut order in orders {
+                order.sort();
+                assert_eq!(order, kinds);
+            }
+        }
     }
 }

@@ -141,8 +141,8 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// Asks everybody until what can be known is known: each number once, or for a second where
-    /// answers take long. Must run in a `LocalSet`.
+    /// Asks everybody until what can be known is known: of statuses each number once, of the rest for
+    /// two slices. Must run in a `LocalSet`.
     ///
     /// # Errors
     /// Somebody does not answer, or otherwise than he should.
@@ -156,7 +156,7 @@ impl<'a> Field<'a> {
         for (running, (peer, _)) in all.iter().zip(&self.peers) {
             let begun = Instant::now();
             running.go_on();
-            tokio::time::sleep(Duration::from_secs(1)).await;
+            tokio::time::sleep(2 * SLICE).await;
             while running.done().answers < wanted && begun.elapsed() < LONGEST {
                 tokio::time::sleep(SLICE).await;
             }
